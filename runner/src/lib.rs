@@ -1,0 +1,18 @@
+//! Pre-fork, supervised, asynchronous network servers, declared with attributes.
+
+mod app;
+mod error;
+mod registry;
+mod server;
+mod spec;
+pub mod prelude;
+
+#[doc(hidden)]
+pub mod __private;
+
+pub use app::{App, Hooks, Server};
+pub use error::{Error, Result};
+pub use registry::main;
+pub use runner_macros::{master, server};
+pub use server::{Lifecycle, Worker, http, tcp};
+pub use spec::{Accept, Kind, Master, Term, WorkerExit, Workers};

@@ -1,0 +1,6 @@
+//! What a program with servers needs, in one import.
+
+pub use crate::http::Request;
+pub use crate::tcp::Conn;
+pub use crate::{Error, Master, Result, Worker, WorkerExit, master, server};
+pub use bytes::Bytes;

@@ -1,0 +1,45 @@
+//! Registration at link time, and the `main` that programs import.
+
+use crate::app::{App, Server};
+use linkme::distributed_slice;
+use std::process::ExitCode;
+
+/// A server that an attribute registered.
+pub struct ServerEntry {
+    /// Builds it with the options of the attribute.
+    pub build: fn() -> Server,
+}
+
+/// The master that an attribute registered.
+pub struct MasterEntry {
+    /// Applies the options and hooks of the attribute.
+    pub build: fn(App) -> App,
+    /// The exact list of servers, when the attribute has one.
+    pub servers: Option<&'static [&'static ServerEntry]>,
+}
+
+/// A type with a `#[server]` attribute.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a server",
+    label = "no `#[server(…)]` on any `impl {Self}` block"
+)]
+pub trait Registered {
+    /// What the attribute registered.
+    const ENTRY: &'static ServerEntry;
+    /// The addresses that the attribute writes as literals.
+    const ADDRESSES: &'static [&'static str];
+}
+
+/// Every `#[server]` that is linked into the program.
+#[distributed_slice]
+pub static SERVERS: [&'static ServerEntry];
+
+/// Every `#[master]` that is linked into the program.
+#[distributed_slice]
+pub static MASTERS: [&'static MasterEntry];
+
+/// The `main` of a program whose servers are declared with attributes.
+#[must_use]
+pub fn main() -> ExitCode {
+    App::new().run()
+}
