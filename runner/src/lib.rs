@@ -2,6 +2,7 @@
 
 mod app;
 mod error;
+mod os;
 mod registry;
 mod server;
 mod spec;

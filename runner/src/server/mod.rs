@@ -1,12 +1,29 @@
-//! The servers that run inside a worker.
+//! The servers that run inside a worker: they know sockets and handlers, and nothing of processes.
 
+mod accept;
+mod connections;
 pub mod http;
+mod run;
 pub mod tcp;
+mod worker;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use std::any::Any;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+pub(crate) use run::{Limits, Serve, Session};
+pub use worker::{Connection, Worker};
+pub(crate) use worker::{Identity, Shutdown};
 
 /// What every handler has beside the events of its protocol.
+///
+/// The attribute macros implement it; written by hand, an empty impl does.
+///
+/// ```
+/// struct Echo;
+/// impl runner::Lifecycle for Echo {}
+/// ```
 pub trait Lifecycle: Sized + Send + Sync + 'static {
     /// The worker has begun to drain: it takes no new connections and finishes what is in flight.
     fn drain(&self, worker: &Worker) -> impl Future<Output = Result> + Send {
@@ -21,6 +38,20 @@ pub trait Lifecycle: Sized + Send + Sync + 'static {
     }
 }
 
-/// The worker process a handler runs in.
-#[derive(Clone, Debug)]
-pub struct Worker(());
+/// Runs a handler; its panic becomes an error, so that it ends nothing but itself.
+pub(crate) async fn catch_panic<T>(handler: impl Future<Output = T>) -> Result<T> {
+    let caught = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(handler)).await;
+    caught.map_err(|panic| Error::msg(format!("panicked: {}", panic_text(&*panic))))
+}
+
+/// Runs the handler of an event that has no answer; an error or a panic of it is logged.
+pub(crate) async fn notify(event: &'static str, handler: impl Future<Output = Result>) {
+    if let Err(error) = catch_panic(handler).await.and_then(|result| result) {
+        tracing::error!(event, %error, "handler failed");
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}

@@ -1,36 +1,10 @@
 //! TCP servers.
 
-use super::Lifecycle;
-use crate::error::{Error, Result};
-use bytes::Bytes;
-use std::future::Future;
+mod conn;
+mod handler;
+mod outbox;
+mod serve;
 
-/// A connection of a TCP client.
-#[derive(Clone, Debug)]
-pub struct Conn(());
-
-/// The events of a tcp server.
-pub trait Handler: Lifecycle {
-    /// Data has arrived. An error closes the connection.
-    fn receive(&self, conn: &Conn, data: Bytes) -> impl Future<Output = Result> + Send;
-    /// A client has connected. An error closes the connection.
-    fn connect(&self, conn: &Conn) -> impl Future<Output = Result> + Send {
-        let _ = conn;
-        async { Ok(()) }
-    }
-    /// A connection is closed; fires once for each `connect`.
-    fn close(&self, conn: &Conn) -> impl Future<Output = Result> + Send {
-        let _ = conn;
-        async { Ok(()) }
-    }
-    /// A handler failed or panicked, or the connection broke.
-    fn error(&self, conn: &Conn, error: &Error) -> impl Future<Output = Result> + Send {
-        let _ = (conn, error);
-        async { Ok(()) }
-    }
-    /// The worker is at `max_connections`: what is sent now is flushed, then the connection closes.
-    fn connect_full(&self, conn: &Conn) -> impl Future<Output = Result> + Send {
-        let _ = conn;
-        async { Ok(()) }
-    }
-}
+pub use conn::{Conn, SendError};
+pub use handler::Handler;
+pub(crate) use serve::Tcp;

@@ -1,0 +1,17 @@
+//! The tie between a worker and the life of its master.
+
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::unistd::{Pid, getppid};
+use std::io;
+
+/// Asks the kernel for QUIT when the parent dies, and checks that it has not died before.
+///
+/// To be called after the last change of user: that clears the request (prctl(2)).
+pub(crate) fn drain_when_parent_dies(parent: i32) -> io::Result<()> {
+    prctl::set_pdeathsig(Signal::SIGQUIT)?;
+    if getppid() != Pid::from_raw(parent) {
+        return Err(io::Error::other("the master ended while this worker started"));
+    }
+    Ok(())
+}

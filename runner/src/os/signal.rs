@@ -1,0 +1,85 @@
+//! Signals: blocked and read by the master, handled by a worker.
+
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// What the master reads instead of being interrupted by it. Faults and the terminal's TSTP keep
+/// their meaning.
+const MASTER: [Signal; 8] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+];
+
+/// The signals of the master, queued by the kernel and read one at a time (signalfd(2)).
+///
+/// No handler is ever installed in the master: nothing of it can run in a child by mistake, and
+/// no signal can arrive between two of its system calls.
+#[derive(Debug)]
+pub(crate) struct Signals(SignalFd);
+
+impl Signals {
+    /// Blocks the signals of the master for good and opens their queue.
+    pub(crate) fn block() -> io::Result<Self> {
+        // A parent may have left CHLD ignored, and then no exit status would be kept (wait(2)).
+        let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+        // SAFETY: the default disposition runs no code of this process.
+        unsafe { sigaction(Signal::SIGCHLD, &default) }?;
+        let set = SigSet::from_iter(MASTER);
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None)?;
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        Ok(Self(SignalFd::with_flags(&set, flags)?))
+    }
+
+    /// The next signal, if one is waiting.
+    pub(crate) fn next(&self) -> io::Result<Option<Signal>> {
+        let Some(info) = self.0.read_signal()? else {
+            return Ok(None);
+        };
+        Ok(i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok()))
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Gives every signal its default meaning again, but for those a worker ignores: INT and HUP reach
+/// it from the terminal although only its master is meant, USR1 and USR2 have no meaning for it.
+/// They stay blocked until [`unblock`].
+pub(crate) fn reset_for_worker() -> io::Result<()> {
+    for signal in Signal::iterator() {
+        let handler = match signal {
+            Signal::SIGKILL | Signal::SIGSTOP => continue,
+            Signal::SIGINT | Signal::SIGHUP | Signal::SIGUSR1 | Signal::SIGUSR2 | Signal::SIGPIPE => {
+                SigHandler::SigIgn
+            }
+            _ => SigHandler::SigDfl,
+        };
+        let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+        // SAFETY: neither disposition runs code of this process.
+        unsafe { sigaction(signal, &action) }?;
+    }
+    Ok(())
+}
+
+/// Lets every signal through.
+pub(crate) fn unblock() -> io::Result<()> {
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+    Ok(())
+}
+
+/// `SIGTERM` for 15.
+pub(crate) fn name(number: i32) -> String {
+    signal_hook::low_level::signal_name(number)
+        .map_or_else(|| format!("signal {number}"), str::to_owned)
+}

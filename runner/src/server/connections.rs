@@ -1,0 +1,44 @@
+//! The open connections of a worker.
+
+use super::worker::Connection;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The table of a worker's connections, by number.
+pub(crate) struct Connections<C>(Mutex<HashMap<u64, C>>);
+
+impl<C: Connection> Connections<C> {
+    /// Adds a connection while fewer than `limit` are open.
+    pub(crate) fn insert(&self, connection: &C, limit: Option<u64>) -> bool {
+        let mut open = self.lock();
+        if limit.is_some_and(|limit| open.len() as u64 >= limit) {
+            return false;
+        }
+        open.insert(connection.number(), connection.clone());
+        true
+    }
+
+    pub(crate) fn remove(&self, connection: &C) {
+        self.lock().remove(&connection.number());
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// A copy, so that closing connections while walking over them skips none.
+    pub(crate) fn list(&self) -> Vec<C> {
+        self.lock().values().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, C>> {
+        // Nothing panics while it is held, and a table is whole between two calls anyway.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C> Default for Connections<C> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}

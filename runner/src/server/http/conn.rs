@@ -1,0 +1,192 @@
+//! A connection of an HTTP client, and what it is doing.
+
+use super::clock;
+use crate::server::{Connection, Worker, worker};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// A connection of an HTTP client. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Conn(Arc<Inner>);
+
+struct Inner {
+    id: u64,
+    peer: SocketAddr,
+    local: SocketAddr,
+    worker: Worker,
+    phase: AtomicU8,
+    /// When the phase began or last made progress, in milliseconds of [`clock::now`].
+    since: AtomicU64,
+    close: AtomicU8,
+    close_changed: Notify,
+}
+
+/// What a connection is doing; decides how long it may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// Between two requests.
+    Idle = 0,
+    /// The head of a request is awaited, for a new connection, or is arriving.
+    Head = 1,
+    /// A handler runs or its response is being produced.
+    Busy = 2,
+    /// The response is produced but not all of it has reached the socket.
+    Flushing = 3,
+}
+
+/// How the handler wants the connection to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum Close {
+    No = 0,
+    AfterResponse = 1,
+    Now = 2,
+}
+
+impl Conn {
+    pub(super) fn new(worker: Worker, peer: SocketAddr, local: SocketAddr) -> Self {
+        Self(Arc::new(Inner {
+            id: worker.next_connection(),
+            peer,
+            local,
+            worker,
+            phase: AtomicU8::new(Phase::Head as u8),
+            since: AtomicU64::new(millis(clock::now())),
+            close: AtomicU8::new(Close::No as u8),
+            close_changed: Notify::new(),
+        }))
+    }
+
+    /// The number of the connection in its worker, counted from 1 and never used again.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// The address of the client.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.0.peer
+    }
+
+    /// The address that the client connected to.
+    #[must_use]
+    pub fn local(&self) -> SocketAddr {
+        self.0.local
+    }
+
+    /// The worker that serves the connection.
+    #[must_use]
+    pub fn worker(&self) -> &Worker {
+        &self.0.worker
+    }
+
+    /// Closes the connection once the response in progress is sent.
+    pub fn close(&self) {
+        self.request_close(Close::AfterResponse);
+    }
+
+    /// Closes the connection at once; what is not sent yet is lost.
+    pub fn close_now(&self) {
+        self.request_close(Close::Now);
+    }
+
+    fn request_close(&self, close: Close) {
+        self.0.close.fetch_max(close as u8, Relaxed);
+        self.0.close_changed.notify_one();
+    }
+
+    /// Waits until [`close`](Self::close) or [`close_now`](Self::close_now) is called.
+    pub(super) async fn close_requested(&self) -> Close {
+        self.0.close_changed.notified().await;
+        match self.0.close.load(Relaxed) {
+            0 => Close::No,
+            1 => Close::AfterResponse,
+            _ => Close::Now,
+        }
+    }
+
+    /// A request has been read; the guard lives until its response has been produced.
+    pub(super) fn begin_request(&self) -> Busy {
+        self.enter(Phase::Busy);
+        Busy(self.clone())
+    }
+
+    /// Bytes have come in.
+    pub(super) fn received(&self) {
+        if self.phase() == Phase::Idle {
+            self.enter(Phase::Head);
+        }
+    }
+
+    /// Bytes have gone out: a client that reads slowly is not a dead one.
+    pub(super) fn sent(&self) {
+        if self.phase() == Phase::Flushing {
+            self.enter(Phase::Flushing);
+        }
+    }
+
+    /// Everything there was to send has gone out.
+    pub(super) fn flushed(&self) {
+        if self.phase() == Phase::Flushing {
+            self.enter(Phase::Idle);
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match self.0.phase.load(Relaxed) {
+            0 => Phase::Idle,
+            1 => Phase::Head,
+            2 => Phase::Busy,
+            _ => Phase::Flushing,
+        }
+    }
+
+    /// When the phase began, or last made progress, by [`clock::now`].
+    pub(super) fn since(&self) -> Duration {
+        Duration::from_millis(self.0.since.load(Relaxed))
+    }
+
+    fn enter(&self, phase: Phase) {
+        self.0.phase.store(phase as u8, Relaxed);
+        if phase != Phase::Busy {
+            self.0.since.store(millis(clock::now()), Relaxed);
+        }
+    }
+}
+
+impl Connection for Conn {}
+
+impl worker::sealed::Connection for Conn {
+    fn number(&self) -> u64 {
+        self.0.id
+    }
+}
+
+impl fmt::Debug for Conn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conn")
+            .field("id", &self.id())
+            .field("peer", &self.peer())
+            .field("local", &self.local())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request in progress.
+pub(super) struct Busy(Conn);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.enter(Phase::Flushing);
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
