@@ -1,1 +1,25 @@
-//! Placeholder.
+//! What the process tests need: programs that are started, watched and always ended.
+
+mod client;
+mod program;
+
+pub use client::{Load, Reply, connect, get, get_on, load, read_reply};
+pub use program::{Program, Start, Worker, is_alive, proc_status, wait_until_gone, workers_of};
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up; far longer than it takes, so that a loaded
+/// machine fails no test.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until `probe` gives something. Panics with `what` when that takes too long.
+pub fn eventually<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited too long until {what}");
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}

@@ -100,3 +100,11 @@ pub(crate) fn command_line(pid: i32) -> Option<String> {
     let words: Vec<_> = words.map(String::from_utf8_lossy).collect();
     (!words.is_empty()).then(|| words.join(" "))
 }
+
+/// The memory that only `pid` uses, in bytes, and not shared since a fork.
+pub(crate) fn private_memory(pid: i32) -> Option<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let private = rollup.lines().filter(|line| line.starts_with("Private_"));
+    let kib = private.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    Some(kib.sum::<u64>() * 1024)
+}

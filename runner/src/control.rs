@@ -1,0 +1,129 @@
+//! The verbs that act on a running master. They find it by its pid file, signal it, and look at its
+//! processes until the outcome is known.
+
+use crate::os::pidfile;
+use crate::os::process::{self, Process, Signal};
+use crate::title::{WorkerState as State, WorkerTitle};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::fmt::Write;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How often the processes are looked at while a reload or a restart goes on.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How often in a row no progress is seen before a reload counts as failed.
+const LOOKS_WITHOUT_PROGRESS: u32 = 10;
+
+/// A master that runs.
+pub(crate) struct Running {
+    master: Process,
+}
+
+impl Running {
+    /// Finds the master that holds the pid file.
+    pub(crate) fn find(pid_file: Option<&Path>) -> Result<Self, String> {
+        let path = pid_file.ok_or(
+            "the running program is found by its pid file, and none is configured; \
+             give one with `pid_file` or `--master.pid_file=PATH`",
+        )?;
+        let shown = path.display();
+        let holder = || pidfile::holder(path).map_err(|error| format!("cannot read `{shown}`: {error}"));
+        let pid = holder()?.ok_or_else(|| format!("not running: nobody holds `{shown}`"))?;
+        let master = Process::open(pid).map_err(|error| format!("cannot reach pid {pid}: {error}"))?;
+        // The descriptor may have come too late and be another process's; then the holder differs.
+        if holder()? != Some(pid) {
+            return Err(format!("not running: nobody holds `{shown}` any more"));
+        }
+        Ok(Self { master })
+    }
+
+    /// Stops the program, draining unless `now`, and waits until it is gone.
+    pub(crate) fn stop(&self, now: bool, patience: Duration) -> Result<String, String> {
+        self.signal(if now { Signal::INT } else { Signal::QUIT })?;
+        if self.has_ended_within(patience)? {
+            Ok(format!("stopped (pid {})", self.master.pid()))
+        } else {
+            Err(format!("pid {} still runs after {patience:?}", self.master.pid()))
+        }
+    }
+
+    /// Replaces all workers gracefully and waits until no old one serves.
+    pub(crate) fn reload(&self, patience: Duration) -> Result<String, String> {
+        self.replace(Signal::USR2, "reloaded", patience)
+    }
+
+    /// Replaces all workers at once and waits until the new ones serve.
+    pub(crate) fn restart(&self, patience: Duration) -> Result<String, String> {
+        self.replace(Signal::USR1, "restarted", patience)
+    }
+
+    fn replace(&self, signal: Signal, done: &str, patience: Duration) -> Result<String, String> {
+        let newest = self.workers().iter().map(|worker| worker.generation).max().unwrap_or(0);
+        self.signal(signal)?;
+        let began = Instant::now();
+        let mut without_progress = 0;
+        while began.elapsed() < patience {
+            if self.has_ended_within(LOOK_EVERY)? {
+                return Err("the master has ended meanwhile; its log says why".to_owned());
+            }
+            let serving: Vec<_> =
+                self.workers().into_iter().filter(|worker| worker.state != State::Draining).collect();
+            let is_new = |worker: &&WorkerTitle| worker.generation > newest;
+            let new = serving.iter().filter(is_new).count();
+            let starting = serving.iter().any(|worker| worker.state == State::Starting);
+            if new == serving.len() && new > 0 && !starting {
+                return Ok(format!("{done}: {new} workers serve"));
+            }
+            without_progress = if starting { 0 } else { without_progress + 1 };
+            if without_progress == LOOKS_WITHOUT_PROGRESS {
+                return Err(format!(
+                    "{new} of {} workers were replaced, the others go on serving; the log of the \
+                     master says why",
+                    serving.len()
+                ));
+            }
+        }
+        Err(format!("not done after {patience:?}; the log of the master says why"))
+    }
+
+    /// A table of the master and its workers.
+    pub(crate) fn status(&self) -> String {
+        let mut table = format!("master {}\n", self.master.pid());
+        for pid in process::children(self.master.pid()) {
+            let title = process::command_line(pid).unwrap_or_default();
+            let memory = process::private_memory(pid);
+            let memory = memory.map_or_else(|| "?".to_owned(), |bytes| format!("{} KiB", bytes / 1024));
+            if let Some(worker) = WorkerTitle::parse(&title) {
+                let WorkerTitle { server, slot, generation, state } = worker;
+                let _ = writeln!(
+                    table,
+                    "worker {pid}  {server}  slot {slot}  generation {generation}  {state:?}  {memory}",
+                );
+            }
+        }
+        table
+    }
+
+    fn workers(&self) -> Vec<WorkerTitle> {
+        let children = process::children(self.master.pid()).into_iter();
+        children
+            .filter_map(process::command_line)
+            .filter_map(|title| WorkerTitle::parse(&title))
+            .collect()
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), String> {
+        let pid = self.master.pid();
+        self.master.signal(signal).map_err(|error| format!("cannot signal pid {pid}: {error}"))
+    }
+
+    /// Waits for the end of the master; false when it still runs after `patience`.
+    fn has_ended_within(&self, patience: Duration) -> Result<bool, String> {
+        let mut descriptor = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
+        let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
+        let ended = poll(&mut descriptor, timeout);
+        ended.map(|count| count > 0).map_err(|error| format!("cannot wait: {error}"))
+    }
+}

@@ -1,0 +1,144 @@
+//! The listening sockets: made by the master before privileges are dropped, one per server, address
+//! and slot, and kept open by it across the death, restart and reload of any worker. A connection
+//! in the queue of one is never lost with a worker.
+
+use crate::os::tcp::defer_accept;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+/// How long the kernel holds back a connection on which the client has not sent anything yet.
+const DEFER_LONGEST: Duration = Duration::from_secs(1);
+
+/// What one server listens on.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// One socket per address for each of them.
+    pub(crate) slots: u32,
+    pub(crate) backlog: u32,
+    /// Whether a connection is of interest only once the client has sent something.
+    pub(crate) client_speaks_first: bool,
+}
+
+/// The sockets of one server.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    addresses: Vec<SocketAddr>,
+    slots: Vec<Vec<TcpListener>>,
+}
+
+/// An address that could not be bound, and why.
+#[derive(Debug)]
+pub(crate) struct BindError {
+    pub(crate) address: SocketAddr,
+    pub(crate) error: io::Error,
+}
+
+impl Listeners {
+    /// Binds every address for every slot, or says of each address that failed why.
+    pub(crate) fn bind(request: &Request) -> Result<Self, Vec<BindError>> {
+        let mut listeners =
+            Self { addresses: Vec::new(), slots: (0..request.slots).map(|_| Vec::new()).collect() };
+        let mut errors = Vec::new();
+        for &address in &request.addresses {
+            if let Err(error) = listeners.add(address, request) {
+                errors.push(BindError { address, error });
+            }
+        }
+        if errors.is_empty() { Ok(listeners) } else { Err(errors) }
+    }
+
+    /// Binds one address for every slot. Port 0 becomes the same free port for all.
+    fn add(&mut self, address: SocketAddr, request: &Request) -> io::Result<()> {
+        // Another program's socket with SO_REUSEPORT would let ours join its group and take a
+        // share of its connections; a socket without the option tells whether there is one.
+        let probe = socket(address)?;
+        probe.bind(&address.into())?;
+        let address = probe.local_addr()?.as_socket().unwrap_or(address);
+        drop(probe);
+        for slot in &mut self.slots {
+            let socket = socket(address)?;
+            socket.set_reuse_port(true)?;
+            socket.bind(&address.into())?;
+            // Accepted sockets inherit both (tcp(7)).
+            socket.set_tcp_nodelay(true)?;
+            socket.set_keepalive(true)?;
+            socket.listen(request.backlog.try_into().unwrap_or(i32::MAX))?;
+            if request.client_speaks_first {
+                defer_accept(&socket, DEFER_LONGEST)?;
+            }
+            slot.push(socket.into());
+        }
+        self.addresses.push(address);
+        Ok(())
+    }
+
+    /// What was bound, with the real port where 0 was asked for.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Takes the sockets of one slot out; for the worker in that slot, which drops the others.
+    pub(crate) fn take(&mut self, slot: u32) -> Vec<TcpListener> {
+        let slot = usize::try_from(slot).ok().and_then(|slot| self.slots.get_mut(slot));
+        slot.map(std::mem::take).unwrap_or_default()
+    }
+}
+
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // `[::]` and `0.0.0.0` are two addresses, whatever net.ipv6.bindv6only says.
+        socket.set_only_v6(true)?;
+    }
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+
+    fn request(addresses: &[&str], slots: u32) -> Request {
+        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        Request { addresses, slots, backlog: 16, client_speaks_first: false }
+    }
+
+    #[test]
+    fn every_slot_has_its_socket_on_the_same_port() {
+        let mut listeners = Listeners::bind(&request(&["127.0.0.1:0", "[::1]:0"], 3)).unwrap();
+        let addresses = listeners.addresses().to_vec();
+        for slot in 0..3 {
+            let bound: Vec<_> = listeners.take(slot).iter().map(|l| l.local_addr().unwrap()).collect();
+            assert_eq!(bound, addresses);
+        }
+        assert!(listeners.take(3).is_empty());
+    }
+
+    #[test]
+    fn a_port_of_another_socket_is_refused_even_if_that_one_would_share() {
+        for shares in [false, true] {
+            let other = socket("127.0.0.1:0".parse().unwrap()).unwrap();
+            other.set_reuse_port(shares).unwrap();
+            other.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+            other.listen(1).unwrap();
+            let taken = other.local_addr().unwrap().as_socket().unwrap();
+            let errors = Listeners::bind(&request(&["127.0.0.1:0", &taken.to_string()], 2)).unwrap_err();
+            assert_eq!(errors.len(), 1);
+            assert_eq!(errors[0].address, taken);
+            assert_eq!(errors[0].error.kind(), io::ErrorKind::AddrInUse);
+        }
+    }
+
+    #[test]
+    fn connections_wait_in_the_master_without_any_worker() {
+        let listeners = Listeners::bind(&request(&["127.0.0.1:0"], 2)).unwrap();
+        for _ in 0..8 {
+            TcpStream::connect(listeners.addresses()[0]).unwrap();
+        }
+    }
+}

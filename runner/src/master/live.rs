@@ -1,0 +1,77 @@
+//! The worker processes that exist, and what comes from them.
+
+use crate::os::process::Child;
+use crate::supervisor::SlotId;
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read};
+use std::os::unix::net::UnixStream;
+
+/// The longest line that a worker may say; the reason of a failed start is cut there.
+const LINE_LENGTH_MAX: usize = 4096;
+
+/// The children, by pid.
+pub(super) type Live = BTreeMap<i32, LiveWorker>;
+
+/// A child that has not been waited for.
+#[derive(Debug)]
+pub(super) struct LiveWorker {
+    pub(super) child: Child,
+    pub(super) slot: SlotId,
+    /// Its words come in here, and its dropping tells the worker that the master is gone.
+    pub(super) channel: UnixStream,
+    /// Nothing more can come through the channel.
+    pub(super) silent: bool,
+    heard: Vec<u8>,
+}
+
+/// What a worker can say.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    Ready,
+    Failed(String),
+}
+
+impl LiveWorker {
+    pub(super) fn new(child: Child, slot: SlotId, channel: UnixStream) -> Self {
+        Self { child, slot, channel, silent: false, heard: Vec::new() }
+    }
+
+    /// Reads what the worker has said since the last time. Never waits.
+    pub(super) fn listen(&mut self) -> Vec<Word> {
+        let mut chunk = [0; 512];
+        while !self.silent && self.heard.len() < LINE_LENGTH_MAX {
+            match self.channel.read(&mut chunk) {
+                Ok(0) => self.silent = true,
+                Ok(length) => self.heard.extend_from_slice(&chunk[..length]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => self.silent = true,
+            }
+        }
+        self.words()
+    }
+
+    /// Takes the whole lines out of what was heard. A line that is too long counts as whole, and
+    /// its worker is not listened to any more.
+    fn words(&mut self) -> Vec<Word> {
+        if self.heard.len() >= LINE_LENGTH_MAX {
+            self.silent = true;
+            self.heard.push(b'\n');
+        }
+        let Some(end) = self.heard.iter().rposition(|byte| *byte == b'\n') else {
+            return Vec::new();
+        };
+        let lines: Vec<u8> = self.heard.drain(..=end).collect();
+        String::from_utf8_lossy(&lines).lines().filter_map(Word::parse).collect()
+    }
+}
+
+impl Word {
+    fn parse(line: &str) -> Option<Self> {
+        match line.split_once(' ').unwrap_or((line, "")) {
+            ("READY", _) => Some(Self::Ready),
+            ("FAILED", reason) => Some(Self::Failed(reason.to_owned())),
+            _ => None,
+        }
+    }
+}

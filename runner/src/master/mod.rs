@@ -1,0 +1,14 @@
+//! The master process: the only place where the supervisor and the operating system meet.
+//!
+//! It has one thread and no async runtime, ever. It waits for signals, for words of its workers and
+//! for their ends, tells the supervisor, and does what the supervisor wants.
+
+mod live;
+mod prepare;
+mod report;
+mod run;
+mod spawn;
+mod wait;
+
+pub(crate) use prepare::{Declared, Prepared, prepare};
+pub(crate) use run::run;

@@ -1,0 +1,182 @@
+//! Everything that can go wrong before the first fork: users, files, addresses, the pid file.
+
+use crate::config::{Config, MasterConfig, Origin, ServerConfig, ServerSettings, Sourced};
+use crate::listener::{BindError, Listeners, Request};
+use crate::os::pidfile::{PidFile, PidFileError};
+use crate::os::privilege::{self, Identity};
+use crate::os::stdio::{Stdio, open_input, open_output};
+use crate::server::{Limits, Serve};
+use crate::spec::Kind;
+use nix::sys::stat::{Mode, umask};
+use std::fmt::Display;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The files of a daemon are not for others, unless `umask` says so.
+const DAEMON_UMASK: u32 = 0o027;
+
+/// A server as its declaration has it.
+pub(crate) struct Declared {
+    pub(crate) serve: Arc<dyn Serve>,
+}
+
+/// A program whose every file, user and address is in hand.
+pub(crate) struct Prepared {
+    pub(crate) config: MasterConfig,
+    pub(crate) servers: Vec<Server>,
+    pub(crate) stdio: Stdio,
+    pub(crate) pid_file: Option<PidFile>,
+}
+
+/// A server, ready to be forked.
+pub(crate) struct Server {
+    pub(crate) config: ServerConfig,
+    pub(crate) serve: Arc<dyn Serve>,
+    pub(crate) limits: Limits,
+    pub(crate) listeners: Listeners,
+    pub(crate) user: Option<Identity>,
+    pub(crate) stdio: Stdio,
+}
+
+/// What went wrong, all of it, a line each.
+#[derive(Default)]
+struct Errors(Vec<String>);
+
+impl Errors {
+    /// Notes that the option `key` cannot be had.
+    fn push(&mut self, key: &str, problem: impl Display, origin: &Origin) {
+        self.0.push(format!("{key}: {problem} (from {origin})"));
+    }
+
+    fn keep<T>(&mut self, key: &str, origin: &Origin, result: Result<T, impl Display>) -> Option<T> {
+        result.map_err(|problem| self.push(key, problem, origin)).ok()
+    }
+}
+
+/// Looks up, opens, locks and binds what the configuration names. An error leaves nothing behind
+/// but log files.
+pub(crate) fn prepare(config: Config, declared: Vec<Declared>) -> Result<Prepared, Vec<String>> {
+    let Config { master, servers } = config;
+    let mut errors = Errors::default();
+    let given = master.umask.as_ref().map(|mask| mask.value);
+    if let Some(mask) = given.or(master.daemonize.value.then_some(DAEMON_UMASK)) {
+        umask(Mode::from_bits_truncate(mask));
+    }
+    // First of all: nothing of a program that runs already may be touched.
+    let pid_file = master.pid_file.as_ref().and_then(|path| {
+        errors.keep("master.pid_file", &path.origin, lock_pid_file(&path.value))
+    });
+    let stdio = open_stdio("master", &master.stdin, &master.stdout, &master.stderr, &mut errors);
+    let servers: Vec<_> = servers
+        .into_iter()
+        .zip(declared)
+        .filter_map(|(config, declared)| prepare_server(config, declared, &mut errors))
+        .collect();
+    if errors.0.is_empty() {
+        Ok(Prepared { config: master, servers, stdio, pid_file })
+    } else {
+        if let Some(pid_file) = pid_file {
+            pid_file.remove();
+        }
+        Err(errors.0)
+    }
+}
+
+fn prepare_server(config: ServerConfig, declared: Declared, errors: &mut Errors) -> Option<Server> {
+    let key = format!("server.{}", config.key);
+    let settings = &config.settings;
+    let stdio = open_stdio(&key, &settings.stdin, &settings.stdout, &settings.stderr, errors);
+    let user = find_identity(&key, settings, errors);
+    let request = Request {
+        addresses: settings.bind.value.clone(),
+        slots: settings.workers.value,
+        backlog: settings.backlog.value,
+        client_speaks_first: config.kind == Kind::Http,
+    };
+    let listeners = Listeners::bind(&request).map_err(|failures| {
+        for BindError { address, error } in failures {
+            let problem = format!("cannot listen on {address}: {}", explain_bind(&error));
+            errors.push(&format!("{key}.bind"), problem, &settings.bind.origin);
+        }
+    });
+    let limits = Limits {
+        max_connections: settings.max_connections.as_ref().map(|most| most.value),
+        keep_alive: settings.keep_alive.value,
+        header_timeout: settings.header_timeout.value,
+        receive_buffer: usize::try_from(settings.receive_buffer.value).unwrap_or(usize::MAX),
+    };
+    let listeners = listeners.ok()?;
+    Some(Server { config, serve: declared.serve, limits, listeners, user, stdio })
+}
+
+fn lock_pid_file(path: &Path) -> Result<PidFile, String> {
+    PidFile::acquire(path).map_err(|error| match error {
+        PidFileError::Held(Some(pid)) => {
+            format!("`{}` is held: the program runs already, with pid {pid}", path.display())
+        }
+        PidFileError::Held(None) => {
+            format!("`{}` is held: the program is starting already", path.display())
+        }
+        PidFileError::Io(error) => format!("cannot use `{}`: {error}", path.display()),
+    })
+}
+
+fn open_stdio(
+    key: &str,
+    stdin: &Option<Sourced<PathBuf>>,
+    stdout: &Option<Sourced<PathBuf>>,
+    stderr: &Option<Sourced<PathBuf>>,
+    errors: &mut Errors,
+) -> Stdio {
+    let mut open = |name: &str, path: &Option<Sourced<PathBuf>>, open: fn(&Path) -> io::Result<File>| {
+        let path = path.as_ref()?;
+        let explain = |error| format!("cannot open `{}`: {error}", path.value.display());
+        errors.keep(&format!("{key}.{name}"), &path.origin, open(&path.value).map_err(explain))
+    };
+    Stdio {
+        stdin: open("stdin", stdin, open_input),
+        stdout: open("stdout", stdout, open_output),
+        stderr: open("stderr", stderr, open_output),
+    }
+}
+
+/// Finds the user and group a server's workers run as, and checks that they may.
+fn find_identity(key: &str, config: &ServerSettings, errors: &mut Errors) -> Option<Identity> {
+    let user = config.user.as_ref().and_then(|user| {
+        errors.keep(&format!("{key}.user"), &user.origin, privilege::find_user(&user.value))
+    });
+    let group = config.group.as_ref().and_then(|group| {
+        errors.keep(&format!("{key}.group"), &group.origin, privilege::find_group(&group.value))
+    });
+    let identity = match (user, group) {
+        (Some(user), Some(group)) => user.with_group(group),
+        (Some(user), None) => user,
+        (None, Some(group)) => Identity::with_group_only(group),
+        (None, None) => return None,
+    };
+    if identity.is_permitted() {
+        return Some(identity);
+    }
+    if let Some(wanted) = config.user.as_ref().or(config.group.as_ref()) {
+        let name = if config.user.is_some() { "user" } else { "group" };
+        let problem = format!(
+            "only root may run workers as `{}`; start as root, or leave out `user` and `group`",
+            wanted.value
+        );
+        errors.push(&format!("{key}.{name}"), problem, &wanted.origin);
+    }
+    None
+}
+
+fn explain_bind(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "another program listens there already".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        io::ErrorKind::PermissionDenied => format!(
+            "not permitted: {error}; a port below 1024 needs root or CAP_NET_BIND_SERVICE"
+        ),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,140 @@
+//! What the supervisor has to say, for the log, the hooks and the launcher.
+
+use super::run::MasterProcess;
+use crate::error::{Error, Result};
+use crate::hooks::{self, Hooks};
+use crate::os::signal;
+use crate::supervisor::{
+    Cause, Command, Event, ExitStatus, Generation, Report, SlotId, StartFailure, Stop, WorkerExit,
+};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+impl MasterProcess {
+    pub(super) fn report(&mut self, report: Report) {
+        match report {
+            Report::Started => self.started(),
+            Report::StartFailed(failure) => self.start_failed(&failure),
+            Report::WorkerReady { slot, generation, pid, after } => {
+                tracing::info!(
+                    worker = %self.place(slot, generation), pid = pid.0, ?after, "worker ready"
+                );
+            }
+            Report::WorkerExit(exit) => self.worker_exit(exit),
+            Report::ForkFailed { slot, generation, reason } => {
+                tracing::error!(worker = %self.place(slot, generation), "{reason}");
+            }
+            Report::BackOff { slot, delay, failures } => {
+                let server = self.name(slot);
+                let slot = slot.slot;
+                tracing::warn!(server, slot, failures, ?delay, "waiting before the next try");
+            }
+            Report::ReloadFinished { generation, result: Ok(()) } => {
+                tracing::info!(generation, "reload finished");
+            }
+            Report::ReloadFinished { generation, result: Err(error) } => {
+                tracing::error!(generation, ?error, "reload failed, the old workers go on serving");
+            }
+            Report::Ignored(command) => tracing::info!(?command, "ignored while stopping"),
+            Report::Stopped => {
+                let _ = self.hook("stop", |hooks, master| hooks.stop(master));
+                tracing::info!("stopped");
+            }
+        }
+    }
+
+    /// Every server serves.
+    fn started(&mut self) {
+        if let Err(error) = self.hook("start", |hooks, master| hooks.start(master)) {
+            if let Some(launcher) = self.launcher.take() {
+                launcher.failed(&format!("cannot start: the `start` hook failed: {error}"));
+            }
+            self.failed = true;
+            self.tell(Event::Command(Command::Stop(Stop::Now)));
+            return;
+        }
+        tracing::info!(pid = self.info.pid(), "ready");
+        if let Some(launcher) = self.launcher.take() {
+            launcher.ready();
+        }
+    }
+
+    fn start_failed(&mut self, failure: &StartFailure) {
+        let worker = self.place(failure.slot, failure.generation);
+        tracing::error!("cannot start: worker {worker}: {}", failure.reason);
+        if let Some(launcher) = self.launcher.take() {
+            launcher.failed(&format!("cannot start: worker {worker}: {}", failure.reason));
+        }
+    }
+
+    fn worker_exit(&mut self, exit: WorkerExit) {
+        let exit = hooks::WorkerExit {
+            server: self.name(exit.slot).to_owned(),
+            slot: exit.slot.slot,
+            generation: exit.generation,
+            pid: exit.pid.0,
+            asked: !exit.cause.is_failure(),
+            cause: explain(&exit),
+            status: match exit.status {
+                ExitStatus::Code(code) => hooks::ExitStatus::Code(code),
+                ExitStatus::Signal(number) => hooks::ExitStatus::Signal(number),
+            },
+            uptime: exit.uptime,
+        };
+        if exit.was_asked() {
+            tracing::info!(uptime = ?exit.uptime(), "{exit}");
+        } else {
+            tracing::error!(uptime = ?exit.uptime(), "{exit}");
+        }
+        let _ = self.hook("worker_exit", |hooks, master| hooks.worker_exit(master, &exit));
+    }
+
+    /// Runs a hook. Its error or panic is logged and ends nothing.
+    fn hook(&self, name: &str, run: impl FnOnce(&dyn Hooks, &hooks::Master) -> Result) -> Result {
+        let hook = AssertUnwindSafe(|| run(&*self.hooks, &self.info));
+        let result = catch_unwind(hook).unwrap_or_else(|_| Err(Error::msg("panicked")));
+        if let Err(error) = &result {
+            tracing::error!(hook = name, %error, "hook failed");
+        }
+        result
+    }
+
+    /// Prints what is served where.
+    pub(super) fn log_listeners(&self) {
+        for server in &self.servers {
+            let config = &server.config;
+            let addresses: Vec<_> =
+                server.listeners.addresses().iter().map(ToString::to_string).collect();
+            tracing::info!(
+                server = config.name.value,
+                kind = %config.kind,
+                workers = config.settings.workers.value,
+                from = %config.name.origin,
+                "listening on {}",
+                addresses.join(", ")
+            );
+        }
+    }
+
+    fn name(&self, slot: SlotId) -> &str {
+        self.info.servers.get(slot.server).map_or("?", |server| server.name())
+    }
+
+    /// `name slot/generation`, as in the titles of processes.
+    fn place(&self, slot: SlotId, generation: Generation) -> String {
+        format!("{} {}/{generation}", self.name(slot), slot.slot)
+    }
+}
+
+fn explain(exit: &WorkerExit) -> String {
+    let status = match exit.status {
+        ExitStatus::Code(code) => format!("exit code {code}"),
+        ExitStatus::Signal(number) => signal::name(number),
+    };
+    match &exit.cause {
+        Cause::Asked => format!("told to, {status}"),
+        Cause::Overdue => format!("told to, but not in time, {status}"),
+        Cause::StartTimeout => format!("not ready in time, {status}"),
+        Cause::StartFailed(reason) => format!("cannot start: {reason}"),
+        Cause::Crashed => format!("crashed, {status}"),
+    }
+}

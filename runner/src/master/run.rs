@@ -1,0 +1,248 @@
+//! The loop.
+
+use super::live::{Live, Word};
+use super::prepare::{Prepared, Server};
+use super::wait::{Happened, wait};
+use crate::hooks::{Hooks, Master, ServerInfo};
+use crate::os::daemon::{self, Launcher};
+use crate::os::pidfile::PidFile;
+use crate::os::process::{Exit, Signal};
+use crate::os::signal::Signals;
+use crate::os::stdio::{Stdio, open_input, open_output};
+use crate::os::title::Title;
+use crate::spec::Term;
+use crate::supervisor::{
+    Action, Command, Event, ExitStatus, Leave, Pid, ServerSettings, Settings, Stop, Supervisor,
+};
+use nix::sys::signal::Signal as Number;
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+/// The state of the master process; the supervisor knows nothing of it.
+pub(super) struct MasterProcess {
+    pub(super) supervisor: Supervisor,
+    pub(super) servers: Vec<Server>,
+    pub(super) live: Live,
+    pub(super) hooks: Box<dyn Hooks>,
+    pub(super) info: Master,
+    pub(super) title: Option<Title>,
+    /// None in a child only, which closes them.
+    pub(super) signals: Option<Signals>,
+    pub(super) pid_file: Option<PidFile>,
+    /// The process that waits for the daemon to be READY.
+    pub(super) launcher: Option<Launcher>,
+    /// The program ends with failure, whatever the supervisor says.
+    pub(super) failed: bool,
+    began: Instant,
+    term: Term,
+}
+
+/// Runs the program until it has stopped; what it returns is its exit code.
+///
+/// With `daemonize` the caller's process waits for READY and exits; this returns in the daemon.
+pub(crate) fn run(prepared: Prepared, hooks: Box<dyn Hooks>) -> Result<u8, String> {
+    let launcher = if prepared.config.daemonize.value {
+        Some(daemon::detach().map_err(|error| error.to_string())?)
+    } else {
+        None
+    };
+    match MasterProcess::new(prepared, hooks) {
+        Ok(mut master) => {
+            master.launcher = launcher;
+            Ok(master.run())
+        }
+        Err(error) => {
+            let reason = format!("cannot start: {error}");
+            if let Some(launcher) = launcher {
+                launcher.failed(&reason);
+            }
+            Err(reason)
+        }
+    }
+}
+
+impl MasterProcess {
+    fn new(prepared: Prepared, hooks: Box<dyn Hooks>) -> io::Result<Self> {
+        let Prepared { config, servers, stdio, mut pid_file } = prepared;
+        if let Some(pid_file) = &mut pid_file {
+            pid_file.write()?;
+        }
+        let directory = config.working_directory.as_ref().map(|path| path.value.as_path());
+        if let Some(directory) = directory.or(config.daemonize.value.then_some(Path::new("/"))) {
+            daemon::enter(directory)?;
+        }
+        let signals = Some(Signals::block()?);
+        let title = Title::prepare();
+        if let Some(title) = title {
+            title.set(&format!("{}: master", config.name.value));
+        }
+        if config.daemonize.value { fill(stdio)? } else { stdio }.redirect()?;
+        let info = describe(&config.name.value, &servers);
+        let settings = servers.iter().map(supervisor_settings).collect();
+        Ok(Self {
+            supervisor: Supervisor::new(Settings::default(), settings),
+            servers,
+            live: Live::new(),
+            hooks,
+            info,
+            title,
+            signals,
+            pid_file,
+            launcher: None,
+            failed: false,
+            began: Instant::now(),
+            term: config.term.value,
+        })
+    }
+
+    fn run(&mut self) -> u8 {
+        self.log_listeners();
+        self.supervisor.handle_timeout(self.began.elapsed());
+        loop {
+            while let Some(action) = self.supervisor.poll_action() {
+                if let Some(code) = self.carry_out(action) {
+                    return self.finish(code);
+                }
+            }
+            let now = self.began.elapsed();
+            let timeout = self.supervisor.poll_timeout().map(|at| at.saturating_sub(now));
+            match self.signals.as_ref().map(|signals| wait(signals, &self.live, timeout)) {
+                Some(Ok(happened)) => self.look(&happened),
+                // Without poll(2) there is no supervision; the workers notice that we are gone.
+                Some(Err(error)) => {
+                    tracing::error!(%error, "cannot wait for events");
+                    return self.finish(1);
+                }
+                None => return 1,
+            }
+            self.supervisor.handle_timeout(self.began.elapsed());
+        }
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        self.supervisor.handle(self.began.elapsed(), event);
+    }
+
+    /// Tells the supervisor what has happened.
+    fn look(&mut self, happened: &Happened) {
+        if happened.signals {
+            while let Some(Ok(Some(signal))) = self.signals.as_ref().map(Signals::next) {
+                if let Some(command) = self.command(signal) {
+                    tracing::info!(signal = signal.as_str(), ?command, "signal received");
+                    self.tell(Event::Command(command));
+                }
+            }
+        }
+        for pid in &happened.workers {
+            self.look_at(*pid);
+        }
+    }
+
+    fn look_at(&mut self, pid: i32) {
+        let Some(worker) = self.live.get_mut(&pid) else {
+            return;
+        };
+        // Whether it has ended is asked first, so that its last words are heard before its end.
+        let ended = worker.child.try_wait();
+        let words = worker.listen();
+        for word in words {
+            self.tell(match word {
+                Word::Ready => Event::Ready { pid: Pid(pid) },
+                Word::Failed(reason) => Event::Failed { pid: Pid(pid), reason },
+            });
+        }
+        let status = match ended {
+            Ok(None) => return,
+            Ok(Some(Exit::Code(code))) => ExitStatus::Code(code),
+            Ok(Some(Exit::Signal(number))) => ExitStatus::Signal(number),
+            Err(error) => {
+                tracing::error!(pid, %error, "cannot wait for a worker, taking it as gone");
+                ExitStatus::Code(-1)
+            }
+        };
+        self.live.remove(&pid);
+        self.tell(Event::Exited { pid: Pid(pid), status });
+    }
+
+    /// What a signal to the master means.
+    fn command(&self, signal: Number) -> Option<Command> {
+        match signal {
+            Number::SIGTERM if self.term == Term::Graceful => Some(Command::Stop(Stop::Graceful)),
+            Number::SIGINT | Number::SIGTERM => Some(Command::Stop(Stop::Now)),
+            Number::SIGQUIT => Some(Command::Stop(Stop::Graceful)),
+            Number::SIGUSR1 => Some(Command::Restart),
+            Number::SIGUSR2 => Some(Command::Reload),
+            other => {
+                tracing::info!(signal = other.as_str(), "signal ignored");
+                None
+            }
+        }
+    }
+
+    /// Does what the supervisor wants; some is the code that the program ends with.
+    fn carry_out(&mut self, action: Action) -> Option<u8> {
+        match action {
+            Action::Fork { slot, generation } => {
+                let event = match self.spawn(slot, generation) {
+                    Ok(pid) => Event::Forked { slot, generation, pid: Pid(pid) },
+                    Err(error) => Event::ForkFailed { slot, generation, reason: error.to_string() },
+                };
+                self.tell(event);
+            }
+            Action::Signal { pid, how } => self.signal(pid, how),
+            Action::Report(report) => self.report(report),
+            Action::Finish { code } => return Some(code),
+        }
+        None
+    }
+
+    fn signal(&self, pid: Pid, how: Leave) {
+        let signal = match how {
+            Leave::Drain => Signal::QUIT,
+            Leave::Stop => Signal::TERM,
+            Leave::Kill => Signal::KILL,
+        };
+        if let Some(worker) = self.live.get(&pid.0)
+            && let Err(error) = worker.child.signal(signal)
+        {
+            tracing::error!(pid = pid.0, %error, "cannot signal a worker");
+        }
+    }
+
+    fn finish(&mut self, code: u8) -> u8 {
+        if let Some(pid_file) = self.pid_file.take() {
+            pid_file.remove();
+        }
+        if self.failed { code.max(1) } else { code }
+    }
+}
+
+/// A daemon has no terminal: streams that are not redirected go to /dev/null.
+fn fill(stdio: Stdio) -> io::Result<Stdio> {
+    let null = Path::new("/dev/null");
+    Ok(Stdio {
+        stdin: Some(stdio.stdin.map_or_else(|| open_input(null), Ok)?),
+        stdout: Some(stdio.stdout.map_or_else(|| open_output(null), Ok)?),
+        stderr: Some(stdio.stderr.map_or_else(|| open_output(null), Ok)?),
+    })
+}
+
+fn describe(name: &str, servers: &[Server]) -> Master {
+    let info = |server: &Server| ServerInfo {
+        name: server.config.name.value.clone(),
+        kind: server.config.kind,
+        addresses: server.listeners.addresses().to_vec(),
+        workers: server.config.settings.workers.value,
+    };
+    Master { name: name.to_owned(), servers: servers.iter().map(info).collect() }
+}
+
+fn supervisor_settings(server: &Server) -> ServerSettings {
+    let settings = &server.config.settings;
+    ServerSettings {
+        workers: settings.workers.value,
+        start_timeout: settings.start_timeout.value,
+        drain_timeout: settings.drain_timeout.value,
+    }
+}

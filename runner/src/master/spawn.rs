@@ -1,0 +1,63 @@
+//! Forking a worker, and taking everything of the master's away from it.
+
+use super::live::LiveWorker;
+use super::run::MasterProcess;
+use crate::os::fork::{self, ForkError};
+use crate::server::Identity;
+use crate::supervisor::{Generation, SlotId};
+use crate::worker::{self, Seed};
+use std::os::unix::net::UnixStream;
+use std::process;
+
+impl MasterProcess {
+    /// Forks a worker for the slot.
+    pub(super) fn spawn(&mut self, slot: SlotId, generation: Generation) -> Result<i32, ForkError> {
+        let (ours, theirs) = UnixStream::pair().map_err(ForkError::Refused)?;
+        ours.set_nonblocking(true).map_err(ForkError::Refused)?;
+        let master_pid = process::id().cast_signed();
+        let mut ends = Some((ours, theirs));
+        let child = fork::spawn(|| {
+            let Some((ours, theirs)) = ends.take() else {
+                return 0;
+            };
+            drop(ours);
+            worker::run(self.into_seed(slot, generation, theirs, master_pid))
+        })?;
+        let Some((ours, _theirs)) = ends else {
+            return Err(ForkError::Refused(std::io::ErrorKind::Other.into()));
+        };
+        let pid = child.pid();
+        self.live.insert(pid, LiveWorker::new(child, slot, ours));
+        Ok(pid)
+    }
+
+    /// In the child: what its worker needs, while every other descriptor of the master's is closed.
+    fn into_seed(
+        &mut self,
+        slot: SlotId,
+        generation: Generation,
+        channel: UnixStream,
+        master_pid: i32,
+    ) -> Seed {
+        let mut servers = std::mem::take(&mut self.servers);
+        let mut server = servers.swap_remove(slot.server);
+        drop(servers);
+        self.live.clear();
+        self.signals.take();
+        self.launcher.take();
+        self.pid_file.take();
+        Seed {
+            identity: Identity { server: server.config.name.value, slot: slot.slot, generation },
+            serve: server.serve,
+            limits: server.limits,
+            listeners: server.listeners.take(slot.slot),
+            channel,
+            master_pid,
+            title: self.title,
+            user: server.user,
+            stdio: server.stdio,
+            threads: server.config.settings.threads.value,
+            drain_timeout: server.config.settings.drain_timeout.value,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Waiting for whatever happens next. Nothing here wakes up without a reason.
+
+use super::live::Live;
+use crate::os::signal::Signals;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// What there is to look at.
+#[derive(Debug, Default)]
+pub(super) struct Happened {
+    pub(super) signals: bool,
+    /// Workers that have said something or ended.
+    pub(super) workers: Vec<i32>,
+}
+
+/// Waits for a signal, a word of a worker, the end of one, or until `timeout`, if there is one.
+pub(super) fn wait(signals: &Signals, live: &Live, timeout: Option<Duration>) -> io::Result<Happened> {
+    let mut descriptors = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+    let mut owners = Vec::new();
+    for (pid, worker) in live {
+        descriptors.push(PollFd::new(worker.child.as_fd(), PollFlags::POLLIN));
+        owners.push(*pid);
+        if !worker.silent {
+            descriptors.push(PollFd::new(worker.channel.as_fd(), PollFlags::POLLIN));
+            owners.push(*pid);
+        }
+    }
+    match poll(&mut descriptors, poll_timeout(timeout)) {
+        Ok(_) | Err(Errno::EINTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let is_set = |descriptor: &PollFd<'_>| descriptor.any().unwrap_or(true);
+    let mut workers: Vec<i32> = descriptors[1..]
+        .iter()
+        .zip(owners)
+        .filter(|(descriptor, _)| is_set(descriptor))
+        .map(|(_, pid)| pid)
+        .collect();
+    workers.dedup();
+    Ok(Happened { signals: is_set(&descriptors[0]), workers })
+}
+
+/// In whole milliseconds, rounded up: waking up too early would only mean to wait again.
+fn poll_timeout(timeout: Option<Duration>) -> PollTimeout {
+    let Some(timeout) = timeout else {
+        return PollTimeout::NONE;
+    };
+    let millis = timeout.as_nanos().div_ceil(1_000_000);
+    i32::try_from(millis).ok().and_then(|millis| millis.try_into().ok()).unwrap_or(PollTimeout::MAX)
+}

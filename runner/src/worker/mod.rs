@@ -1,0 +1,6 @@
+//! A worker process, from the fork to its exit: the only place where an async runtime is built.
+
+mod process;
+mod runtime;
+
+pub(crate) use process::{Seed, run};

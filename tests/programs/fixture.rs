@@ -1,0 +1,181 @@
+//! The program that the process tests start, signal and kill.
+
+use runner::http;
+use runner::prelude::*;
+use std::time::Duration;
+use tokio::time::sleep;
+
+struct Fixture;
+
+#[master(name = "fixture")]
+impl Fixture {
+    fn start(&self, master: &Master) -> Result<()> {
+        println!("hook start {} servers", master.servers().len());
+        match std::env::var("FIXTURE_START").as_deref() {
+            Ok("fail") => Err(Error::msg("told to fail")),
+            Ok("command") => {
+                let status = std::process::Command::new("sh").args(["-c", "exit 7"]).status()?;
+                println!("hook command {:?}", status.code());
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn stop(&self) {
+        println!("hook stop");
+    }
+
+    fn worker_exit(&self, exit: &WorkerExit) {
+        println!("hook worker_exit {} {} {}", exit.server(), exit.slot(), exit.was_asked());
+    }
+}
+
+struct Web;
+
+#[server(http, bind = "127.0.0.1:0", workers = 2)]
+impl Web {
+    async fn worker_start(worker: &Worker) -> Result<Self> {
+        println!("hook worker_start {} {}", worker.server(), worker.slot());
+        fail_as_told(worker).await?;
+        Ok(Self)
+    }
+
+    async fn request(&self, request: Request, worker: &Worker) -> Result<http::Response> {
+        use http::IntoResponse;
+        let number = |text: Option<&str>| text.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let query = request.uri().query();
+        Ok(match request.uri().path() {
+            "/" => "hello\n".into_response(),
+            "/who" => {
+                let pid = std::process::id();
+                format!("{pid} {} {}\n", worker.slot(), worker.generation()).into_response()
+            }
+            "/slow" => {
+                sleep(Duration::from_millis(number(query))).await;
+                "slow\n".into_response()
+            }
+            "/big" => vec![b'x'; usize::try_from(number(query))?].into_response(),
+            "/block" => {
+                println!("blocking");
+                std::thread::sleep(Duration::from_secs(60));
+                "blocked\n".into_response()
+            }
+            "/panic" => panic!("told to panic"),
+            "/error" => return Err(Error::msg("told to fail")),
+            "/exit" => std::process::exit(3),
+            _ => http::StatusCode::NOT_FOUND.into_response(),
+        })
+    }
+
+    async fn error(&self, error: &Error) {
+        println!("hook error {error}");
+    }
+
+    async fn drain(&self) {
+        println!("hook drain");
+    }
+
+    async fn worker_stop(&self, worker: &Worker) {
+        println!("hook worker_stop {} {}", worker.server(), worker.slot());
+    }
+}
+
+struct Echo;
+
+#[server(tcp, bind = "127.0.0.1:0", workers = 1)]
+impl Echo {
+    async fn worker_start() -> Self {
+        Self
+    }
+
+    async fn connect(&self, conn: &Conn) {
+        println!("tcp connect {}", conn.id());
+    }
+
+    /// Commands are single words; anything else comes back.
+    async fn receive(&self, conn: &Conn, data: Bytes, worker: &Worker) -> Result<()> {
+        match &data[..] {
+            b"panic" => panic!("told to panic"),
+            b"error" => return Err(Error::msg("told to fail")),
+            b"close" => {
+                conn.send("bye").await?;
+                conn.close();
+            }
+            b"close_now" => conn.close_now(),
+            b"count" => {
+                let open = worker.connections::<Conn>();
+                let rest = open.iter().filter(|other| other.id() != conn.id());
+                rest.for_each(Conn::close);
+                conn.send(format!("{}", open.len())).await?;
+            }
+            b"pause" => {
+                let paused = conn.clone();
+                conn.pause();
+                conn.send("paused").await?;
+                tokio::spawn(async move {
+                    sleep(Duration::from_millis(300)).await;
+                    let _ = paused.send("resumed").await;
+                    paused.resume();
+                });
+            }
+            b"pause worker" => {
+                let worker = worker.clone();
+                worker.pause();
+                conn.send("paused").await?;
+                tokio::spawn(async move {
+                    sleep(Duration::from_millis(300)).await;
+                    worker.resume();
+                });
+            }
+            b"flood" => {
+                for sent in 0..64 {
+                    if conn.try_send(vec![0; 256 * 1024]).is_err() {
+                        println!("tcp full after {sent}");
+                        break;
+                    }
+                }
+                conn.close();
+            }
+            b"slow" => {
+                sleep(Duration::from_millis(500)).await;
+                conn.send("slow").await?;
+            }
+            _ => conn.send(data).await?,
+        }
+        Ok(())
+    }
+
+    async fn close(&self, conn: &Conn) {
+        println!("tcp close {}", conn.id());
+    }
+
+    async fn error(&self, conn: &Conn, error: &Error) {
+        println!("tcp error {}", error);
+        let _ = conn.send("sorry").await;
+    }
+
+    async fn connect_full(&self, conn: &Conn) -> Result<()> {
+        Ok(conn.send("full").await?)
+    }
+}
+
+/// Start failures of all kinds: `FIXTURE_WORKER=KIND`, for every worker, or `KIND GENERATION` for
+/// those of one generation and later ones.
+async fn fail_as_told(worker: &Worker) -> Result<()> {
+    let told = std::env::var("FIXTURE_WORKER").unwrap_or_default();
+    let (kind, from) = told.split_once(' ').unwrap_or((&told, "1"));
+    if worker.generation() < from.parse::<u32>()? {
+        return Ok(());
+    }
+    match kind {
+        "error" => Err(Error::msg("no database")),
+        "panic" => panic!("told to panic"),
+        "abort" => std::process::abort(),
+        "sleep" => {
+            sleep(Duration::from_secs(60)).await;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
