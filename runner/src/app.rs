@@ -1,16 +1,27 @@
 //! The builder: a program without macros, and what the macros expand to.
 
+use crate::cli::{self, Verb};
+use crate::config::{
+    self, ConfigErrors, Declared, DeclaredServer, MasterOptions, ServerOptions, Sources,
+    absent_doc, master_options, server_options,
+};
 use crate::error::Result;
 use crate::server::{Worker, http, tcp};
-use crate::spec::{Accept, Master, Term, WorkerExit, Workers};
+use crate::spec::{
+    Accept, Addresses, Kind, Master, Spawn, Term, WorkerExit, Workers, default_name,
+};
 use std::future::Future;
+use std::panic::Location;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// A program: a master with its servers.
-#[derive(Default)]
-pub struct App(());
+pub struct App {
+    options: MasterOptions,
+    place: &'static Location<'static>,
+    servers: Vec<Server>,
+}
 
 /// What the master calls in its own process. It has no async runtime, so none of them is async.
 pub trait Hooks: 'static {
@@ -34,13 +45,18 @@ pub trait Hooks: 'static {
 impl App {
     /// A program without servers.
     #[must_use]
+    #[track_caller]
     pub fn new() -> Self {
-        Self(())
+        Self {
+            options: MasterOptions::default(),
+            place: Location::caller(),
+            servers: Vec::new(),
+        }
     }
     /// Adds a server.
     #[must_use]
-    pub fn server(self, server: Server) -> Self {
-        let _ = server;
+    pub fn server(mut self, server: Server) -> Self {
+        self.servers.push(server);
         self
     }
     /// Sets the hooks of the master.
@@ -52,20 +68,68 @@ impl App {
     /// Reads the command line and does what it says.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        ExitCode::SUCCESS
+        let invocation = cli::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+        let sources = Sources::of_process(
+            invocation.program,
+            invocation.config_file,
+            invocation.overrides,
+        );
+        match sources.and_then(|sources| self.config(&sources)) {
+            Ok(config) => {
+                match invocation.verb {
+                    Verb::ConfigShow => print!("{config}"),
+                    Verb::ConfigCheck => println!("ok"),
+                    _ => {}
+                }
+                ExitCode::SUCCESS
+            }
+            Err(errors) => {
+                eprintln!("{errors}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn config(&self, sources: &Sources) -> Result<config::Config, ConfigErrors> {
+        let servers = self.servers.iter().map(|server| DeclaredServer {
+            kind: server.kind,
+            name: server.name.clone(),
+            options: &server.options,
+            place: server.place,
+        });
+        let declared = Declared {
+            master: &self.options,
+            place: self.place,
+            servers: servers.collect(),
+        };
+        config::load(&declared, sources)
+    }
+}
+
+impl Default for App {
+    #[track_caller]
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 /// A server: a protocol, its handler and its options.
-pub struct Server(());
+pub struct Server {
+    kind: Kind,
+    name: String,
+    options: ServerOptions,
+    place: &'static Location<'static>,
+}
 
 impl Server {
     /// An http server whose workers each serve a copy of `handler`.
+    #[track_caller]
     pub fn http<H: http::Handler>(handler: H) -> Self {
         let _ = handler;
-        Self(())
+        Self::declared::<H>(Kind::Http)
     }
     /// An http server whose handler each worker constructs for itself, after the fork.
+    #[track_caller]
     pub fn http_with<H, F, Fut>(constructor: F) -> Self
     where
         H: http::Handler,
@@ -73,14 +137,16 @@ impl Server {
         Fut: Future<Output = Result<H>> + Send + 'static,
     {
         let _ = constructor;
-        Self(())
+        Self::declared::<H>(Kind::Http)
     }
     /// A tcp server whose workers each serve a copy of `handler`.
+    #[track_caller]
     pub fn tcp<H: tcp::Handler>(handler: H) -> Self {
         let _ = handler;
-        Self(())
+        Self::declared::<H>(Kind::Tcp)
     }
     /// A tcp server whose handler each worker constructs for itself, after the fork.
+    #[track_caller]
     pub fn tcp_with<H, F, Fut>(constructor: F) -> Self
     where
         H: tcp::Handler,
@@ -88,42 +154,49 @@ impl Server {
         Fut: Future<Output = Result<H>> + Send + 'static,
     {
         let _ = constructor;
-        Self(())
+        Self::declared::<H>(Kind::Tcp)
+    }
+
+    /// The name of the server, instead of that of its type in snake case.
+    ///
+    /// In lower case and with `_` for everything that is no letter or digit, it is also what the server is called
+    /// in `runner.toml`, in the environment and on the command line.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    #[track_caller]
+    fn declared<H>(kind: Kind) -> Self {
+        Self {
+            kind,
+            name: default_name(std::any::type_name::<H>()),
+            options: ServerOptions::default(),
+            place: Location::caller(),
+        }
     }
 }
 
+/// A setter for each row of a table of options.
 macro_rules! setters {
-    ($owner:ty: $($name:ident($($type:tt)+)),* $(,)?) => {
+    ($owner:ident:
+        $($(#[doc = $doc:literal])+
+        $name:ident($argument:ty): $value:ty, $absent:ident $text:literal, [$($kind:ident),*];)+
+    ) => {
         impl $owner {
             $(
-                /// Contract only.
+                $(#[doc = $doc])+
+                #[doc = absent_doc!($absent $text)]
                 #[must_use]
-                pub fn $name(self, value: $($type)+) -> Self { let _ = value; self }
-            )*
+                pub fn $name(mut self, $name: $argument) -> Self {
+                    self.options.$name = Some($name.into());
+                    self
+                }
+            )+
         }
     };
 }
 
-setters! { Server:
-    name(impl Into<String>), workers(impl Into<Workers>), threads(u32), user(impl Into<String>), group(impl Into<String>),
-    stdin(impl Into<PathBuf>), stdout(impl Into<PathBuf>), stderr(impl Into<PathBuf>), max_connections(u64), receive_buffer(u64),
-    keep_alive(Duration), header_timeout(Duration), backlog(u32), accept(Accept), drain_timeout(Duration), start_timeout(Duration),
-    bind(impl Into<Addresses>),
-}
-setters! { App:
-    name(impl Into<String>), pid_file(impl Into<PathBuf>), daemonize(bool), stdin(impl Into<PathBuf>), stdout(impl Into<PathBuf>),
-    stderr(impl Into<PathBuf>), working_directory(impl Into<PathBuf>), umask(u32), term(Term),
-}
-
-/// One address or a list of them.
-pub struct Addresses(pub Vec<String>);
-impl From<&str> for Addresses {
-    fn from(address: &str) -> Self {
-        Self(vec![address.to_owned()])
-    }
-}
-impl<const N: usize> From<[&str; N]> for Addresses {
-    fn from(addresses: [&str; N]) -> Self {
-        Self(addresses.map(str::to_owned).to_vec())
-    }
-}
+server_options!(setters Server);
+master_options!(setters App);

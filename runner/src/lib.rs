@@ -1,11 +1,13 @@
 //! Pre-fork, supervised, asynchronous network servers, declared with attributes.
 
 mod app;
+mod cli;
+mod config;
 mod error;
+pub mod prelude;
 mod registry;
 mod server;
 mod spec;
-pub mod prelude;
 
 #[doc(hidden)]
 pub mod __private;
@@ -15,4 +17,4 @@ pub use error::{Error, Result};
 pub use registry::main;
 pub use runner_macros::{master, server};
 pub use server::{Lifecycle, Worker, http, tcp};
-pub use spec::{Accept, Kind, Master, Term, WorkerExit, Workers};
+pub use spec::{Accept, Addresses, Kind, Master, Spawn, Term, WorkerExit, Workers};
