@@ -1,10 +1,11 @@
 //! The only names that generated code may use. Nothing here is public API.
 
-pub use crate::app::{App, Hooks, Server};
+pub use crate::app::{App, Server};
 pub use crate::error::{Error, Result};
+pub use crate::hooks::{Hooks, WorkerExit};
 pub use crate::registry::{MASTERS, MasterEntry, Registered, SERVERS, ServerEntry};
 pub use crate::server::{Lifecycle, Worker, http, tcp};
-pub use crate::spec::{Accept, Master, Term, WorkerExit, Workers};
+pub use crate::spec::{Accept, Spawn, Term, Workers};
 pub use linkme;
 
 /// Imported by a glob into the module of each attribute: at the root of a program it is its `main`,

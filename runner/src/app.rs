@@ -1,129 +1,280 @@
 //! The builder: a program without macros, and what the macros expand to.
 
-use crate::error::Result;
-use crate::server::{Worker, http, tcp};
-use crate::spec::{Accept, Master, Term, WorkerExit, Workers};
-use std::future::Future;
+use crate::cli::{self, Invocation, Verb};
+use crate::config::{
+    self, Config, ConfigErrors, Declared, DeclaredServer, MasterOptions, ServerOptions, Sources,
+    absent_doc, master_options, server_options,
+};
+use crate::control;
+use crate::error::{Error, Result};
+use crate::hooks::Hooks;
+use crate::master::{self, prepare};
+use crate::os::fork;
+use crate::server::{Serve, Worker, http, tcp};
+use crate::spec::{Accept, Addresses, Kind, Spawn, Term, Workers, default_name};
+use std::future::{Future, Ready};
+use std::io::IsTerminal;
+use std::panic::Location;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+
+/// The program could not be started, stopped or reloaded.
+const EXIT_FAILURE: u8 = 1;
+/// The command line or the configuration is wrong; trying again is useless.
+const EXIT_USAGE: u8 = 2;
+
+const NO_SERVER: &str = "\
+no server is registered in this program
+note: an attribute registers its server when the code is linked, and a crate that nothing names is not
+help: put `#[server(…)]` on an impl, or name the crate: `#[master(include(crate_name))]`";
 
 /// A program: a master with its servers.
-#[derive(Default)]
-pub struct App(());
-
-/// What the master calls in its own process. It has no async runtime, so none of them is async.
-pub trait Hooks: 'static {
-    /// Every server is READY. An error stops the program.
-    fn start(&self, master: &Master) -> Result {
-        let _ = master;
-        Ok(())
-    }
-    /// Every worker is gone and the program is about to exit.
-    fn stop(&self, master: &Master) -> Result {
-        let _ = master;
-        Ok(())
-    }
-    /// A worker process has ended.
-    fn worker_exit(&self, master: &Master, exit: &WorkerExit) -> Result {
-        let _ = (master, exit);
-        Ok(())
-    }
+pub struct App {
+    options: MasterOptions,
+    place: &'static Location<'static>,
+    servers: Vec<Server>,
+    hooks: Box<dyn Hooks>,
 }
 
 impl App {
     /// A program without servers.
     #[must_use]
+    #[track_caller]
     pub fn new() -> Self {
-        Self(())
+        Self {
+            options: MasterOptions::default(),
+            place: Location::caller(),
+            servers: Vec::new(),
+            hooks: Box::new(()),
+        }
     }
     /// Adds a server.
     #[must_use]
-    pub fn server(self, server: Server) -> Self {
-        let _ = server;
+    pub fn server(mut self, server: Server) -> Self {
+        self.servers.push(server);
         self
     }
     /// Sets the hooks of the master.
     #[must_use]
-    pub fn hooks(self, hooks: impl Hooks) -> Self {
-        let _ = hooks;
+    pub fn hooks(mut self, hooks: impl Hooks) -> Self {
+        self.hooks = Box::new(hooks);
         self
     }
+
     /// Reads the command line and does what it says.
+    ///
+    /// Errors are printed, all of them. The exit code is 0 for success, 1 when the program could
+    /// not be started, stopped or reloaded, and 2 for a wrong command line or configuration.
+    ///
+    /// To be called while the process has one thread: the master forks its workers.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        ExitCode::SUCCESS
+        let invocation = match cli::parse(std::env::args_os()) {
+            Ok(invocation) => invocation,
+            Err(error) => {
+                // Nothing can be done about an output that is gone.
+                let _ = error.print();
+                return ExitCode::from(if error.use_stderr() { EXIT_USAGE } else { 0 });
+            }
+        };
+        match self.obey(invocation) {
+            Ok(code) => ExitCode::from(code),
+            Err(Failure { code, message }) => {
+                eprintln!("{message}");
+                ExitCode::from(code)
+            }
+        }
+    }
+
+    fn obey(self, invocation: Invocation) -> Result<u8, Failure> {
+        let Invocation { program, verb, config_file, overrides } = invocation;
+        let sources = Sources::of_process(program, config_file, overrides)?;
+        if self.servers.is_empty() {
+            return Err(Failure::usage(NO_SERVER));
+        }
+        let mut config = self.config(&sources)?;
+        match verb {
+            Verb::ConfigShow => print!("{config}"),
+            Verb::ConfigCheck => println!("ok"),
+            Verb::Run => return self.serve(config),
+            Verb::Start => {
+                config.master.daemonize.value = true;
+                return self.serve(config);
+            }
+            Verb::Stop { .. } | Verb::Reload | Verb::Restart | Verb::Status => {
+                print!("{}", control::perform(verb, &config).map_err(Failure::run)?);
+            }
+        }
+        Ok(0)
+    }
+
+    fn serve(self, config: Config) -> Result<u8, Failure> {
+        log_to_stderr();
+        fork::check_threads().map_err(|error| Failure::run(error.to_string()))?;
+        let serve = self.servers.into_iter().map(|server| server.serve).collect();
+        let prepared = prepare(config, serve).map_err(|errors| Failure::run(errors.join("\n")))?;
+        master::run(prepared, self.hooks).map_err(Failure::run)
+    }
+
+    fn config(&self, sources: &Sources) -> Result<Config, ConfigErrors> {
+        let servers = self.servers.iter().map(|server| DeclaredServer {
+            kind: server.kind,
+            name: server.name.clone(),
+            options: &server.options,
+            place: server.place,
+        });
+        let declared =
+            Declared { master: &self.options, place: self.place, servers: servers.collect() };
+        config::load(&declared, sources)
+    }
+}
+
+/// Why the program ends without having run.
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    fn usage(message: impl Into<String>) -> Self {
+        Self { code: EXIT_USAGE, message: message.into() }
+    }
+
+    fn run(message: impl Into<String>) -> Self {
+        Self { code: EXIT_FAILURE, message: message.into() }
+    }
+}
+
+impl From<ConfigErrors> for Failure {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::usage(errors.to_string())
+    }
+}
+
+/// Logs to standard error, unless the program has set up a log of its own. `RUNNER_LOG` filters:
+/// `warn`, `runner=debug`, … (default: `info`).
+fn log_to_stderr() {
+    let filter = std::env::var("RUNNER_LOG").unwrap_or_else(|_| "info".to_owned());
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .try_init();
+}
+
+impl Default for App {
+    #[track_caller]
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 /// A server: a protocol, its handler and its options.
-pub struct Server(());
+pub struct Server {
+    kind: Kind,
+    name: String,
+    options: ServerOptions,
+    place: &'static Location<'static>,
+    serve: Arc<dyn Serve>,
+}
 
 impl Server {
-    /// An http server whose workers each serve a copy of `handler`.
+    /// An http server whose workers each serve a copy of `handler`, made by the fork.
+    #[track_caller]
     pub fn http<H: http::Handler>(handler: H) -> Self {
-        let _ = handler;
-        Self(())
+        Self::http_with(copy_of(handler))
     }
-    /// An http server whose handler each worker constructs for itself, after the fork.
+
+    /// An http server whose handler each worker constructs for itself, after the fork and the
+    /// change of user. An error of it is a failed start of the worker.
+    #[track_caller]
     pub fn http_with<H, F, Fut>(constructor: F) -> Self
     where
         H: http::Handler,
         F: Fn(Worker) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<H>> + Send + 'static,
     {
-        let _ = constructor;
-        Self(())
+        Self::declared::<H>(Kind::Http, Arc::new(http::Http(constructor)))
     }
-    /// A tcp server whose workers each serve a copy of `handler`.
+
+    /// A tcp server whose workers each serve a copy of `handler`, made by the fork.
+    #[track_caller]
     pub fn tcp<H: tcp::Handler>(handler: H) -> Self {
-        let _ = handler;
-        Self(())
+        Self::tcp_with(copy_of(handler))
     }
-    /// A tcp server whose handler each worker constructs for itself, after the fork.
+
+    /// A tcp server whose handler each worker constructs for itself, after the fork and the
+    /// change of user. An error of it is a failed start of the worker.
+    #[track_caller]
     pub fn tcp_with<H, F, Fut>(constructor: F) -> Self
     where
         H: tcp::Handler,
         F: Fn(Worker) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<H>> + Send + 'static,
     {
-        let _ = constructor;
-        Self(())
+        Self::declared::<H>(Kind::Tcp, Arc::new(tcp::Tcp(constructor)))
+    }
+
+    /// The name of the server, instead of that of its type in snake case.
+    ///
+    /// In lower case and with `_` for everything that is no letter or digit, it is also what the server is called
+    /// in `runner.toml`, in the environment and on the command line.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Where it is declared.
+    pub(crate) fn place(&self) -> (&'static str, u32) {
+        (self.place.file(), self.place.line())
+    }
+
+    #[track_caller]
+    fn declared<H>(kind: Kind, serve: Arc<dyn Serve>) -> Self {
+        Self {
+            kind,
+            serve,
+            name: default_name(std::any::type_name::<H>()),
+            options: ServerOptions::default(),
+            place: Location::caller(),
+        }
     }
 }
 
+/// A constructor that hands out a handler made before the fork: each worker takes the copy in its
+/// own memory, while the master keeps its own for the next fork.
+fn copy_of<H: Send + 'static>(handler: H) -> impl Fn(Worker) -> Ready<Result<H>> + Send + Sync {
+    let handler = Mutex::new(Some(handler));
+    move |_worker| {
+        let taken = handler.lock().unwrap_or_else(PoisonError::into_inner).take();
+        std::future::ready(taken.ok_or_else(|| Error::msg("the handler is taken already")))
+    }
+}
+
+/// A setter for each row of a table of options.
 macro_rules! setters {
-    ($owner:ty: $($name:ident($($type:tt)+)),* $(,)?) => {
+    ($owner:ident:
+        $($(#[doc = $doc:literal])+
+        $name:ident($argument:ty): $value:ty, $absent:ident $text:literal, [$($kind:ident),*];)+
+    ) => {
         impl $owner {
             $(
-                /// Contract only.
+                $(#[doc = $doc])+
+                #[doc = absent_doc!($absent $text)]
                 #[must_use]
-                pub fn $name(self, value: $($type)+) -> Self { let _ = value; self }
-            )*
+                pub fn $name(mut self, $name: $argument) -> Self {
+                    self.options.$name = Some($name.into());
+                    self
+                }
+            )+
         }
     };
 }
 
-setters! { Server:
-    name(impl Into<String>), workers(impl Into<Workers>), threads(u32), user(impl Into<String>), group(impl Into<String>),
-    stdin(impl Into<PathBuf>), stdout(impl Into<PathBuf>), stderr(impl Into<PathBuf>), max_connections(u64), receive_buffer(u64),
-    keep_alive(Duration), header_timeout(Duration), backlog(u32), accept(Accept), drain_timeout(Duration), start_timeout(Duration),
-    bind(impl Into<Addresses>),
-}
-setters! { App:
-    name(impl Into<String>), pid_file(impl Into<PathBuf>), daemonize(bool), stdin(impl Into<PathBuf>), stdout(impl Into<PathBuf>),
-    stderr(impl Into<PathBuf>), working_directory(impl Into<PathBuf>), umask(u32), term(Term),
-}
-
-/// One address or a list of them.
-pub struct Addresses(pub Vec<String>);
-impl From<&str> for Addresses {
-    fn from(address: &str) -> Self {
-        Self(vec![address.to_owned()])
-    }
-}
-impl<const N: usize> From<[&str; N]> for Addresses {
-    fn from(addresses: [&str; N]) -> Self {
-        Self(addresses.map(str::to_owned).to_vec())
-    }
-}
+server_options!(setters Server);
+master_options!(setters App);

@@ -1,6 +1,8 @@
 //! The verbs that act on a running master. They find it by its pid file, signal it, and look at its
 //! processes until the outcome is known.
 
+use crate::cli::Verb;
+use crate::config::{Config, ServerSettings};
 use crate::os::pidfile;
 use crate::os::process::{self, Process, Signal};
 use crate::title::{WorkerState as State, WorkerTitle};
@@ -16,14 +18,34 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often in a row no progress is seen before a reload counts as failed.
 const LOOKS_WITHOUT_PROGRESS: u32 = 10;
 
+/// How much longer than the master itself a verb waits for the outcome.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// Carries out a verb on the running program; what it returns is for people.
+pub(crate) fn perform(verb: Verb, config: &Config) -> Result<String, String> {
+    let pid_file = config.master.pid_file.as_ref().map(|path| path.value.as_path());
+    let running = Running::find(pid_file)?;
+    let longest = |of: fn(&ServerSettings) -> Duration| {
+        config.servers.iter().map(|server| of(&server.settings)).max().unwrap_or_default() + MARGIN
+    };
+    let draining = longest(|settings| settings.drain_timeout.value);
+    let starting = longest(|settings| settings.start_timeout.value * settings.workers.value);
+    match verb {
+        Verb::Stop { now } => running.stop(now, draining),
+        Verb::Reload => running.replace(Signal::USR2, "reloaded", starting),
+        Verb::Restart => running.replace(Signal::USR1, "restarted", starting),
+        _ => Ok(running.status()),
+    }
+}
+
 /// A master that runs.
-pub(crate) struct Running {
+struct Running {
     master: Process,
 }
 
 impl Running {
     /// Finds the master that holds the pid file.
-    pub(crate) fn find(pid_file: Option<&Path>) -> Result<Self, String> {
+    fn find(pid_file: Option<&Path>) -> Result<Self, String> {
         let path = pid_file.ok_or(
             "the running program is found by its pid file, and none is configured; \
              give one with `pid_file` or `--master.pid_file=PATH`",
@@ -40,7 +62,7 @@ impl Running {
     }
 
     /// Stops the program, draining unless `now`, and waits until it is gone.
-    pub(crate) fn stop(&self, now: bool, patience: Duration) -> Result<String, String> {
+    fn stop(&self, now: bool, patience: Duration) -> Result<String, String> {
         self.signal(if now { Signal::INT } else { Signal::QUIT })?;
         if self.has_ended_within(patience)? {
             Ok(format!("stopped (pid {})", self.master.pid()))
@@ -49,18 +71,11 @@ impl Running {
         }
     }
 
-    /// Replaces all workers gracefully and waits until no old one serves.
-    pub(crate) fn reload(&self, patience: Duration) -> Result<String, String> {
-        self.replace(Signal::USR2, "reloaded", patience)
-    }
-
-    /// Replaces all workers at once and waits until the new ones serve.
-    pub(crate) fn restart(&self, patience: Duration) -> Result<String, String> {
-        self.replace(Signal::USR1, "restarted", patience)
-    }
-
+    /// Has the workers replaced and waits until no old one serves.
     fn replace(&self, signal: Signal, done: &str, patience: Duration) -> Result<String, String> {
-        let newest = self.workers().iter().map(|worker| worker.generation).max().unwrap_or(0);
+        let before = self.workers();
+        let newest = before.iter().map(|worker| worker.generation).max().unwrap_or(0);
+        let wanted = before.iter().filter(|worker| worker.state != State::Draining).count();
         self.signal(signal)?;
         let began = Instant::now();
         let mut without_progress = 0;
@@ -73,7 +88,7 @@ impl Running {
             let is_new = |worker: &&WorkerTitle| worker.generation > newest;
             let new = serving.iter().filter(is_new).count();
             let starting = serving.iter().any(|worker| worker.state == State::Starting);
-            if new == serving.len() && new > 0 && !starting {
+            if new == serving.len() && new >= wanted && !starting {
                 return Ok(format!("{done}: {new} workers serve"));
             }
             without_progress = if starting { 0 } else { without_progress + 1 };
@@ -89,7 +104,7 @@ impl Running {
     }
 
     /// A table of the master and its workers.
-    pub(crate) fn status(&self) -> String {
+    fn status(&self) -> String {
         let mut table = format!("master {}\n", self.master.pid());
         for pid in process::children(self.master.pid()) {
             let title = process::command_line(pid).unwrap_or_default();

@@ -39,7 +39,30 @@ pub static SERVERS: [&'static ServerEntry];
 pub static MASTERS: [&'static MasterEntry];
 
 /// The `main` of a program whose servers are declared with attributes.
+///
+/// The attributes import it into the module they stand in. A program whose attributes all stand in
+/// other modules than its root imports it there: `use runner::main;`.
 #[must_use]
 pub fn main() -> ExitCode {
-    App::new().run()
+    let mut masters = MASTERS.iter();
+    let master = masters.next();
+    if masters.next().is_some() {
+        eprintln!("more than one `#[master]` is linked into this program; keep one of them");
+        return ExitCode::from(2);
+    }
+    let app = App::new();
+    let (app, listed) = match master {
+        Some(master) => ((master.build)(app), master.servers),
+        None => (app, None),
+    };
+    let registered = || {
+        let mut servers: Vec<Server> = SERVERS.iter().map(|entry| (entry.build)()).collect();
+        // The linker's order says nothing and changes with the profile.
+        servers.sort_by_key(Server::place);
+        servers
+    };
+    let servers = listed.map_or_else(registered, |listed| {
+        listed.iter().map(|entry| (entry.build)()).collect()
+    });
+    servers.into_iter().fold(app, App::server).run()
 }

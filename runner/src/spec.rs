@@ -1,6 +1,7 @@
-//! What a server and a master are made of: kinds, options and their values.
+//! What a server and a master are made of: kinds, names and the values of options.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 /// The protocol of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +57,124 @@ pub enum Term {
     Graceful,
 }
 
-/// The running master, as its hooks see it.
-#[derive(Debug)]
-pub struct Master(());
+/// How the master makes a worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Spawn {
+    /// A fork of the master.
+    #[default]
+    Fork,
+}
 
-/// The end of a worker process, as `worker_exit` sees it.
-#[derive(Debug)]
-pub struct WorkerExit(());
+/// One address or a list of them, each written `IP:PORT` or `[IPv6]:PORT`; port 0 lets the system choose one.
+///
+/// They are checked when the program starts, together with every other option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses(pub(crate) Vec<String>);
+
+impl From<&str> for Addresses {
+    fn from(address: &str) -> Self {
+        Self(vec![address.to_owned()])
+    }
+}
+
+impl From<String> for Addresses {
+    fn from(address: String) -> Self {
+        Self(vec![address])
+    }
+}
+
+impl From<SocketAddr> for Addresses {
+    fn from(address: SocketAddr) -> Self {
+        Self(vec![address.to_string()])
+    }
+}
+
+impl<const N: usize> From<[&str; N]> for Addresses {
+    fn from(addresses: [&str; N]) -> Self {
+        Self(addresses.map(str::to_owned).to_vec())
+    }
+}
+
+impl From<Vec<String>> for Addresses {
+    fn from(addresses: Vec<String>) -> Self {
+        Self(addresses)
+    }
+}
+
+/// The name of a server that is given none, from the name of its type: `my::HttpApi<T>` is `http_api`.
+pub(crate) fn default_name(type_name: &str) -> String {
+    let path = type_name.split('<').next().unwrap_or_default();
+    let name = snake_case(path.rsplit("::").next().unwrap_or_default());
+    if name.is_empty() {
+        "server".to_owned()
+    } else {
+        name
+    }
+}
+
+/// The lower-case words of `text`, joined by single underscores; words are ASCII letters and digits.
+///
+/// It is what a server is called in `runner.toml`, the environment and the command line.
+pub(crate) fn snake_case(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let mut name = String::with_capacity(text.len());
+    let mut boundary = false;
+    for (at, &letter) in letters.iter().enumerate() {
+        if !letter.is_ascii_alphanumeric() {
+            boundary = true;
+            continue;
+        }
+        let previous = at.checked_sub(1).map(|at| letters[at]);
+        let next = letters.get(at + 1);
+        let starts_word = letter.is_ascii_uppercase()
+            && previous.is_some_and(|previous| {
+                previous.is_ascii_lowercase()
+                    || previous.is_ascii_digit()
+                    || (previous.is_ascii_uppercase() && next.is_some_and(char::is_ascii_lowercase))
+            });
+        if (boundary || starts_word) && !name.is_empty() {
+            name.push('_');
+        }
+        boundary = false;
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_have_default_names() {
+        for (type_name, name) in [
+            ("my::HttpApi<T>", "http_api"),
+            ("my::HttpApi<other::T, alloc::Vec<u8>>", "http_api"),
+            ("Echo", "echo"),
+            ("HTTPApi", "http_api"),
+            ("ApiV2", "api_v2"),
+            ("Http2Server", "http2_server"),
+            ("app::main::{{closure}}", "closure"),
+            ("(u8, u8)", "u8_u8"),
+            ("()", "server"),
+            ("", "server"),
+        ] {
+            assert_eq!(default_name(type_name), name, "{type_name}");
+        }
+    }
+
+    #[test]
+    fn names_become_keys() {
+        for (name, key) in [
+            ("Http server", "http_server"),
+            ("http_server", "http_server"),
+            ("http__server_", "http_server"),
+            ("Echo-7", "echo_7"),
+            ("Größe", "gr_e"),
+            ("日本", ""),
+        ] {
+            assert_eq!(snake_case(name), key, "{name}");
+        }
+    }
+}

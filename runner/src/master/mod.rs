@@ -10,5 +10,5 @@ mod run;
 mod spawn;
 mod wait;
 
-pub(crate) use prepare::{Declared, Prepared, prepare};
+pub(crate) use prepare::prepare;
 pub(crate) use run::run;

@@ -17,11 +17,6 @@ use std::sync::Arc;
 /// The files of a daemon are not for others, unless `umask` says so.
 const DAEMON_UMASK: u32 = 0o027;
 
-/// A server as its declaration has it.
-pub(crate) struct Declared {
-    pub(crate) serve: Arc<dyn Serve>,
-}
-
 /// A program whose every file, user and address is in hand.
 pub(crate) struct Prepared {
     pub(crate) config: MasterConfig,
@@ -57,7 +52,7 @@ impl Errors {
 
 /// Looks up, opens, locks and binds what the configuration names. An error leaves nothing behind
 /// but log files.
-pub(crate) fn prepare(config: Config, declared: Vec<Declared>) -> Result<Prepared, Vec<String>> {
+pub(crate) fn prepare(config: Config, serve: Vec<Arc<dyn Serve>>) -> Result<Prepared, Vec<String>> {
     let Config { master, servers } = config;
     let mut errors = Errors::default();
     let given = master.umask.as_ref().map(|mask| mask.value);
@@ -71,8 +66,8 @@ pub(crate) fn prepare(config: Config, declared: Vec<Declared>) -> Result<Prepare
     let stdio = open_stdio("master", &master.stdin, &master.stdout, &master.stderr, &mut errors);
     let servers: Vec<_> = servers
         .into_iter()
-        .zip(declared)
-        .filter_map(|(config, declared)| prepare_server(config, declared, &mut errors))
+        .zip(serve)
+        .filter_map(|(config, serve)| prepare_server(config, serve, &mut errors))
         .collect();
     if errors.0.is_empty() {
         Ok(Prepared { config: master, servers, stdio, pid_file })
@@ -84,7 +79,7 @@ pub(crate) fn prepare(config: Config, declared: Vec<Declared>) -> Result<Prepare
     }
 }
 
-fn prepare_server(config: ServerConfig, declared: Declared, errors: &mut Errors) -> Option<Server> {
+fn prepare_server(config: ServerConfig, serve: Arc<dyn Serve>, errors: &mut Errors) -> Option<Server> {
     let key = format!("server.{}", config.key);
     let settings = &config.settings;
     let stdio = open_stdio(&key, &settings.stdin, &settings.stdout, &settings.stderr, errors);
@@ -108,7 +103,7 @@ fn prepare_server(config: ServerConfig, declared: Declared, errors: &mut Errors)
         receive_buffer: usize::try_from(settings.receive_buffer.value).unwrap_or(usize::MAX),
     };
     let listeners = listeners.ok()?;
-    Some(Server { config, serve: declared.serve, limits, listeners, user, stdio })
+    Some(Server { config, serve, limits, listeners, user, stdio })
 }
 
 fn lock_pid_file(path: &Path) -> Result<PidFile, String> {

@@ -33,12 +33,15 @@ impl fmt::Display for ForkError {
     }
 }
 
+/// Whether this process may fork.
+pub(crate) fn check_threads() -> Result<(), ForkError> {
+    let threads = thread_names();
+    if threads.len() > 1 { Err(ForkError::Threads(threads)) } else { Ok(()) }
+}
+
 /// Forks; the child runs `child`, exits with what it returns, and never comes back from here.
 pub(crate) fn spawn(child: impl FnOnce() -> u8) -> Result<Child, ForkError> {
-    let threads = thread_names();
-    if threads.len() > 1 {
-        return Err(ForkError::Threads(threads));
-    }
+    check_threads()?;
     flush();
     // SAFETY: the process has one thread, so no lock is held by a thread that the child lacks.
     match unsafe { fork() } {
@@ -51,10 +54,7 @@ pub(crate) fn spawn(child: impl FnOnce() -> u8) -> Result<Child, ForkError> {
 /// Forks for good: the parent runs `parent` with the child's pid and exits, the child returns.
 /// Two of these around a `setsid` make a daemon.
 pub(crate) fn leave_parent(parent: impl FnOnce(Pid) -> u8) -> Result<(), ForkError> {
-    let threads = thread_names();
-    if threads.len() > 1 {
-        return Err(ForkError::Threads(threads));
-    }
+    check_threads()?;
     flush();
     // SAFETY: the process has one thread, so no lock is held by a thread that the child lacks.
     match unsafe { fork() } {

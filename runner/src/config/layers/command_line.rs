@@ -1,0 +1,43 @@
+//! The command line: `--master.OPTION=VALUE` and `--server.NAME.OPTION=VALUE`.
+
+use super::Layers;
+use crate::config::section::Setting;
+use crate::config::value::Raw;
+use crate::config::{ConfigErrors, Origin};
+use std::ffi::OsString;
+
+/// An option of the command line that overrides one of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Override {
+    /// With its dashes: `--server.echo.workers`.
+    pub(crate) name: String,
+    pub(crate) value: OsString,
+}
+
+pub(super) fn read(overrides: &[Override], layers: &mut Layers, errors: &mut ConfigErrors) {
+    for Override { name, value } in overrides {
+        let origin = Origin::CommandLine(name.clone());
+        let path: Vec<&str> = name.trim_start_matches('-').split('.').collect();
+        let (settings, option) = match path.as_slice() {
+            ["master", option] => (&mut layers.master, *option),
+            ["server", key, option] => match layers.server(key, &origin, errors) {
+                Some(settings) => (settings, *option),
+                None => continue,
+            },
+            _ => {
+                let message = "not the name of an option; write `--master.OPTION=VALUE` or `--server.NAME.OPTION=VALUE`";
+                errors.push(name, message, None);
+                continue;
+            }
+        };
+        let Some(value) = value.to_str() else {
+            errors.push(name, "the value is not UTF-8", None);
+            continue;
+        };
+        settings.push(Setting {
+            option: option.to_owned(),
+            value: Raw::Text(value.to_owned()),
+            origin,
+        });
+    }
+}

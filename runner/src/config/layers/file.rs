@@ -1,0 +1,140 @@
+//! `runner.toml`: the tables `[master]` and `[server.NAME]`.
+
+use super::Layers;
+use crate::config::section::Setting;
+use crate::config::suggest::suggestion;
+use crate::config::value::Raw;
+use crate::config::{ConfigErrors, Origin, Sources};
+use std::io::ErrorKind;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// The file in the start directory that is read when the command line names none.
+const DEFAULT: &str = "runner.toml";
+
+pub(super) fn read(sources: &Sources, layers: &mut Layers, errors: &mut ConfigErrors) {
+    let path = sources.file.as_deref().unwrap_or(Path::new(DEFAULT));
+    let text = match std::fs::read_to_string(sources.context.directory.join(path)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound && sources.file.is_none() => return,
+        Err(error) => {
+            let message = format!("cannot read the configuration: {error}");
+            return errors.push(path.to_string_lossy(), message, None);
+        }
+    };
+    let source = Source {
+        path: path.into(),
+        text: &text,
+    };
+    source.read(layers, errors);
+}
+
+struct Source<'a> {
+    path: Arc<Path>,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn read(&self, layers: &mut Layers, errors: &mut ConfigErrors) {
+        let document = match DeTable::parse(self.text) {
+            Ok(document) => document,
+            Err(error) => {
+                let place = self.origin(error.span().unwrap_or_default());
+                return errors.push(place.to_string(), error.message(), None);
+            }
+        };
+        for (name, value) in document.get_ref() {
+            match name.get_ref().as_ref() {
+                "master" => {
+                    let expected = "a table: write `[master]`";
+                    if let Some(table) = self.table("master", value, expected, errors) {
+                        layers.master.extend(self.settings(table));
+                    }
+                }
+                "server" => self.servers(value, layers, errors),
+                unknown => {
+                    let known = ["master", "server"].into_iter();
+                    let message = format!("unknown table; {}", suggestion(unknown, known));
+                    errors.push(unknown, message, Some(self.origin(name.span())));
+                }
+            }
+        }
+    }
+
+    fn servers(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        layers: &mut Layers,
+        errors: &mut ConfigErrors,
+    ) {
+        let expected = "a table for each server: write `[server.NAME]`";
+        let Some(servers) = self.table("server", value, expected, errors) else {
+            return;
+        };
+        for (name, value) in servers {
+            let key = name.get_ref();
+            let Some(settings) = layers.server(key, &self.origin(name.span()), errors) else {
+                continue;
+            };
+            let expected = format!("a table: write `[server.{key}]`");
+            if let Some(table) = self.table(&format!("server.{key}"), value, &expected, errors) {
+                settings.extend(self.settings(table));
+            }
+        }
+    }
+
+    /// The table in `value`; anything else is an error.
+    fn table<'v>(
+        &self,
+        subject: &str,
+        value: &'v Spanned<DeValue<'_>>,
+        expected: &str,
+        errors: &mut ConfigErrors,
+    ) -> Option<&'v DeTable<'v>> {
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            let message = format!("expected {expected}, got {}", raw(value.get_ref()));
+            errors.push(subject, message, Some(self.origin(value.span())));
+        }
+        table
+    }
+
+    fn settings(&self, table: &DeTable<'_>) -> impl Iterator<Item = Setting> {
+        table.iter().map(|(name, value)| Setting {
+            option: name.get_ref().to_string(),
+            value: raw(value.get_ref()),
+            origin: self.origin(value.span()),
+        })
+    }
+
+    fn origin(&self, span: Range<usize>) -> Origin {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        Origin::File {
+            path: Arc::clone(&self.path),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+fn raw(value: &DeValue<'_>) -> Raw {
+    match value {
+        DeValue::String(text) => Raw::String(text.to_string()),
+        DeValue::Integer(integer) => {
+            let radix = integer.radix();
+            i128::from_str_radix(integer.as_str(), radix).map_or(
+                Raw::Other("a number without end"),
+                |value| Raw::Integer { value, radix },
+            )
+        }
+        DeValue::Float(_) => Raw::Other("a number with a fraction"),
+        DeValue::Boolean(on) => Raw::Boolean(*on),
+        DeValue::Datetime(_) => Raw::Other("a date or time"),
+        DeValue::Array(items) => Raw::List(items.iter().map(|item| raw(item.get_ref())).collect()),
+        DeValue::Table(_) => Raw::Other("a table"),
+    }
+}

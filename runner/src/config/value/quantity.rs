@@ -1,0 +1,121 @@
+//! Numbers with a unit: durations and sizes.
+
+use super::{Context, OptionValue, Raw, toml_string, unexpected};
+use std::time::Duration;
+
+const MILLISECONDS: &[(&str, u64)] = &[("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+
+const BYTES: &[(&str, u64)] = &[
+    ("B", 1),
+    ("kB", 1000),
+    ("KB", 1000),
+    ("KiB", 1 << 10),
+    ("MB", 1_000_000),
+    ("MiB", 1 << 20),
+    ("GB", 1_000_000_000),
+    ("GiB", 1 << 30),
+];
+
+/// The units that sizes are shown in.
+const BINARY: &[(&str, u64)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+
+/// A duration, at least a millisecond and at most a day.
+pub(crate) struct Time;
+
+impl Time {
+    const MIN: Duration = Duration::from_millis(1);
+    const MAX: Duration = Duration::from_secs(24 * 60 * 60);
+    const EXPECTED: &'static str = "a duration with its unit (ms, s, m, h) such as \"30s\"";
+}
+
+impl OptionValue for Time {
+    type Declared = Duration;
+    type Value = Duration;
+
+    fn parse(raw: &Raw) -> Result<Duration, String> {
+        let (Raw::Text(text) | Raw::String(text)) = raw else {
+            return Err(unexpected(Self::EXPECTED, raw));
+        };
+        quantity(text, MILLISECONDS)
+            .map(Duration::from_millis)
+            .ok_or_else(|| unexpected(Self::EXPECTED, raw))
+    }
+
+    fn validate(time: Duration, _: &Context) -> Result<Duration, String> {
+        if time < Self::MIN {
+            Err(format!("expected at least 1ms, got {time:?}"))
+        } else if Self::MAX < time {
+            Err(format!("expected at most 24h, got {}", written_time(time)))
+        } else {
+            Ok(time)
+        }
+    }
+
+    fn render(time: &Duration) -> String {
+        toml_string(&written_time(*time))
+    }
+}
+
+/// A size in bytes, from `MIN` to `MAX`.
+pub(crate) struct Size<const MIN: u64, const MAX: u64>;
+
+impl<const MIN: u64, const MAX: u64> Size<MIN, MAX> {
+    const EXPECTED: &'static str = "a size such as \"64KiB\" or a number of bytes";
+}
+
+impl<const MIN: u64, const MAX: u64> OptionValue for Size<MIN, MAX> {
+    type Declared = u64;
+    type Value = u64;
+
+    fn parse(raw: &Raw) -> Result<u64, String> {
+        let bytes = match raw {
+            Raw::Text(text) => text.parse().ok().or_else(|| quantity(text, BYTES)),
+            Raw::String(text) => quantity(text, BYTES),
+            Raw::Integer { value, .. } => u64::try_from(*value).ok(),
+            _ => None,
+        };
+        bytes.ok_or_else(|| unexpected(Self::EXPECTED, raw))
+    }
+
+    fn validate(bytes: u64, _: &Context) -> Result<u64, String> {
+        if bytes < MIN {
+            let (min, got) = (written_size(MIN), written_size(bytes));
+            Err(format!("expected at least {min}, got {got}"))
+        } else if MAX < bytes {
+            let (max, got) = (written_size(MAX), written_size(bytes));
+            Err(format!("expected at most {max}, got {got}"))
+        } else {
+            Ok(bytes)
+        }
+    }
+
+    fn render(bytes: &u64) -> String {
+        toml_string(&written_size(*bytes))
+    }
+}
+
+/// `30s` in the smallest of `units`: a whole number and right behind it a unit.
+fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let end = text.find(|letter: char| !letter.is_ascii_digit())?;
+    let (number, unit) = text.split_at(end);
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
+    number.parse::<u64>().ok()?.checked_mul(*factor)
+}
+
+fn written_time(time: Duration) -> String {
+    let milliseconds = time.as_millis();
+    let unit = MILLISECONDS.iter().rev().find(|(_, factor)| {
+        let factor = u128::from(*factor);
+        factor <= milliseconds && milliseconds.is_multiple_of(factor)
+    });
+    let (unit, factor) = unit.unwrap_or(&MILLISECONDS[0]);
+    format!("{}{unit}", milliseconds / u128::from(*factor))
+}
+
+fn written_size(bytes: u64) -> String {
+    let unit = BINARY
+        .iter()
+        .find(|(_, factor)| *factor <= bytes && bytes.is_multiple_of(*factor));
+    let (unit, factor) = unit.unwrap_or(&BYTES[0]);
+    format!("{}{unit}", bytes / factor)
+}
