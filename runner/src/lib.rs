@@ -2,10 +2,16 @@
 
 mod app;
 mod error;
+pub mod prelude;
 mod registry;
 mod server;
 mod spec;
-pub mod prelude;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the master loop that drives it comes next")
+)]
+#[expect(unused_imports, reason = "the master loop that drives it comes next")]
+mod supervisor;
 
 #[doc(hidden)]
 pub mod __private;
