@@ -1,0 +1,197 @@
+//! What the supervisor wants done.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use super::{Command, ExitStatus, Generation, Pid, SlotId, Time};
+
+/// Something to do. Actions are to be carried out in the order in which they come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Fork a worker, and answer with [`Event::Forked`](super::Event::Forked) or
+    /// [`Event::ForkFailed`](super::Event::ForkFailed) before any other event.
+    Fork {
+        slot: SlotId,
+        generation: Generation,
+    },
+    /// Make a worker leave. It may have exited already.
+    Signal { pid: Pid, how: Leave },
+    /// Tell the log, the hooks and whoever waits for an outcome.
+    Report(Report),
+    /// End the program; all workers are gone. This is the last action.
+    Finish { code: u8 },
+}
+
+/// What is still to be done.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Actions {
+    queue: VecDeque<Action>,
+}
+
+/// The ways to make a worker leave, from the kindest to the fastest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Leave {
+    /// Finish what is in flight, then exit.
+    Drain,
+    /// Exit at once.
+    Stop,
+    /// Do not even ask.
+    Kill,
+}
+
+/// Something worth knowing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Report {
+    /// Every worker of every server is READY for the first time.
+    Started,
+    /// The start is given up: all workers are stopped, and the program ends with code 1.
+    StartFailed(StartFailure),
+    /// A worker is READY, so long after its fork.
+    WorkerReady {
+        slot: SlotId,
+        generation: Generation,
+        pid: Pid,
+        after: Time,
+    },
+    /// A worker has exited.
+    WorkerExit(WorkerExit),
+    /// A fork has failed.
+    ForkFailed {
+        slot: SlotId,
+        generation: Generation,
+        reason: String,
+    },
+    /// A slot stays empty for `delay`, having failed `failures` times in a row.
+    BackOff {
+        slot: SlotId,
+        delay: Time,
+        failures: u32,
+    },
+    /// A reload is over. The workers that it replaced may still be draining.
+    ReloadFinished {
+        generation: Generation,
+        result: Result<(), ReloadError>,
+    },
+    /// A command that makes no sense while the program stops.
+    Ignored(Command),
+    /// A program that had [`Started`](Self::Started) has stopped.
+    Stopped,
+}
+
+/// How a worker has ended, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WorkerExit {
+    pub(crate) slot: SlotId,
+    pub(crate) generation: Generation,
+    pub(crate) pid: Pid,
+    pub(crate) status: ExitStatus,
+    /// How long ago it was forked.
+    pub(crate) uptime: Time,
+    pub(crate) cause: Cause,
+}
+
+/// Why a worker has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// It was told to leave.
+    Asked,
+    /// It was told to leave, did not do so in time, and was killed.
+    Overdue,
+    /// It was not READY in time and was killed.
+    StartTimeout,
+    /// It said that it cannot serve.
+    StartFailed(String),
+    /// Nobody wanted it to.
+    Crashed,
+}
+
+/// The reason why a reload has failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ReloadError {
+    /// A worker of the new generation did not become READY.
+    Worker(StartFailure),
+    /// A later reload or restart has taken its place.
+    Superseded { by: Generation },
+    /// The program stops.
+    Stopping,
+}
+
+/// A worker that did not become READY.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StartFailure {
+    pub(crate) slot: SlotId,
+    pub(crate) generation: Generation,
+    pub(crate) reason: Reason,
+}
+
+/// The reason why a worker did not become READY.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// It said so itself.
+    Reported(String),
+    /// It was not READY in this time.
+    Timeout(Time),
+    /// It has ended.
+    Exited(ExitStatus),
+    /// It could not be forked.
+    NotForked(String),
+}
+
+impl Actions {
+    pub(super) fn fork(&mut self, slot: SlotId, generation: Generation) {
+        self.queue.push_back(Action::Fork { slot, generation });
+    }
+
+    pub(super) fn signal(&mut self, pid: Pid, how: Leave) {
+        self.queue.push_back(Action::Signal { pid, how });
+    }
+
+    pub(super) fn report(&mut self, report: Report) {
+        self.queue.push_back(Action::Report(report));
+    }
+
+    pub(super) fn finish(&mut self, code: u8) {
+        self.queue.push_back(Action::Finish { code });
+    }
+
+    /// Takes back what was not begun.
+    pub(super) fn withdraw_forks(&mut self) {
+        self.queue
+            .retain(|action| !matches!(action, Action::Fork { .. }));
+    }
+
+    pub(super) fn next(&mut self) -> Option<Action> {
+        self.queue.pop_front()
+    }
+}
+
+impl Leave {
+    /// The next faster way.
+    pub(super) fn faster(self) -> Self {
+        match self {
+            Self::Drain => Self::Stop,
+            Self::Stop | Self::Kill => Self::Kill,
+        }
+    }
+}
+
+impl Cause {
+    /// Whether the worker has ended although it should have served.
+    pub(crate) fn is_failure(&self) -> bool {
+        match self {
+            Self::Asked | Self::Overdue => false,
+            Self::StartTimeout | Self::StartFailed(_) | Self::Crashed => true,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reported(reason) => f.write_str(reason),
+            Self::Timeout(limit) => write!(f, "not ready within {limit:?}"),
+            Self::Exited(status) => write!(f, "ended with {status} before it was ready"),
+            Self::NotForked(reason) => write!(f, "cannot be forked: {reason}"),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! How long a slot stays empty after a failure.
+
+use super::{Settings, Time};
+
+/// The crash loop of one slot, if it is in one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BackOff {
+    failures: u32,
+}
+
+impl BackOff {
+    /// The worker has failed, or could not be forked; `stable` says whether it had served for long
+    /// enough before. Returns how long to wait: nothing after a stable life, then doubling.
+    pub(super) fn failed(
+        &mut self,
+        stable: bool,
+        settings: &Settings,
+        jitter: &mut Jitter,
+    ) -> Time {
+        if stable {
+            self.failures = 0;
+            return Time::ZERO;
+        }
+        let doublings = self.failures.min(31);
+        self.failures = self.failures.saturating_add(1);
+        let delay = settings
+            .first_delay
+            .saturating_mul(1 << doublings)
+            .min(settings.max_delay);
+        jitter.blur(delay).min(settings.max_delay)
+    }
+
+    /// How many failures there were since the last stable life.
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+}
+
+/// Keeps slots that failed together from coming back together. The same seed gives the same
+/// sequence.
+#[derive(Clone, Debug)]
+pub(super) struct Jitter {
+    state: u64,
+}
+
+impl Jitter {
+    pub(super) fn new(seed: u64) -> Self {
+        // Zero is the one state that xorshift never leaves.
+        Self { state: seed.max(1) }
+    }
+
+    /// The time, up to 10 % shorter or longer.
+    fn blur(&mut self, time: Time) -> Time {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        let per_mille = 900 + (self.state % 201) as u32;
+        (time / 1000).saturating_mul(per_mille)
+    }
+}

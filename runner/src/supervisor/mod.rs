@@ -1,0 +1,493 @@
+//! The supervisor: which worker is forked, replaced, stopped or killed, and when.
+//!
+//! It is told what happens ([`Supervisor::handle`]) and what time it is, and answers with what to
+//! do ([`Supervisor::poll_action`]). Somebody else forks, signals, waits and writes.
+//!
+//! # A worker
+//!
+//! ```text
+//!             READY                 successor READY,
+//!                                   graceful stop
+//! Starting ──────────────▶ Ready ───────────────────▶ Draining ─┐
+//!    │                       │                           │      │
+//!    │ superseded, restart,  │ restart,                  │ stop,│ too many of them
+//!    │ any stop              ▼ stop now                  ▼      │
+//!    ├────────────────────▶ Stopping ◀──────────────────────────┤
+//!    │ start_timeout         │ stop_grace                       │ drain_timeout
+//!    └────────────────────▶ Killed ◀────────────────────────────┘
+//! ```
+//!
+//! From every state it may exit. A worker that exits without having been told to leave has
+//! failed, and so has one that was killed because it was not READY in time.
+//!
+//! # A slot
+//!
+//! ```text
+//!            fork                             reload: fork
+//! vacant ─────────────▶ holder ──────────────────────────────────▶ holder and successor
+//!   ▲                   │   ▲                                        │
+//!   └───────────────────┘   │ successor READY: the holder drains     │
+//!     exit (back-off        │ and is the slot's no more              │
+//!     if it has failed)     │ holder exits: the successor takes over │
+//!                           └────────────────────────────────────────┘
+//! ```
+//!
+//! # The program
+//!
+//! ```text
+//! Starting ────────▶ Running ────────▶ Stopping: drain ─▶ stop ─▶ kill ────────▶ Finished
+//!    │      all READY         stop       ▲     each further stop     all exited
+//!    └───────────────────────────────────┘
+//!      stop; a worker that says it cannot serve, or is late (code 1)
+//! ```
+//!
+//! # Generations
+//!
+//! A reload or restart begins a generation. A reload *fails* when a successor of its generation
+//! does not become READY: those not READY yet are stopped, the old workers stay, the new ones that
+//! are READY stay as well, and vacant slots are filled with the generation that was there before.
+//! It does not fail at once in a slot where nobody serves (there is nothing to protect, and a
+//! holder that dies makes its successor the holder): such a failure backs off like any other, the
+//! reload goes on, and the failure is its result in the end.
+//! A newer reload or a restart supersedes the one in progress; what is not READY is stopped.
+//!
+//! Invariant: nothing here reads a clock, makes a system call or knows who drives it: the same
+//! calls give the same actions.
+//! Invariant: an old worker is told to drain only when its successor is READY.
+//! Invariant: a slot has one holder, and a successor only while the holder is of an older
+//! generation; so two workers of one generation never serve in it.
+//! Invariant: once a stop has begun nothing is forked, and `Finish` is the last action.
+//! Invariant: every state of a worker but `Ready` has a deadline, after which it is killed.
+//! Invariant: a slot that fails again and again is filled at ever longer intervals.
+
+mod action;
+mod backoff;
+mod event;
+mod server;
+mod settings;
+mod slot;
+mod status;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::time::Duration;
+
+pub(crate) use action::{
+    Action, Cause, Leave, Reason, ReloadError, Report, StartFailure, WorkerExit,
+};
+pub(crate) use event::{Command, Event, ExitStatus, Stop};
+pub(crate) use settings::{ServerSettings, Settings};
+pub(crate) use status::{State, WorkerStatus};
+
+use action::Actions;
+use backoff::Jitter;
+use server::Server;
+use slot::{Seat, Setback, Slot};
+
+/// The time since some moment in the past, the same for all calls. It never goes back.
+pub(crate) type Time = Duration;
+
+/// Counts up from 1 with every reload and restart.
+pub(crate) type Generation = u32;
+
+/// The number of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Pid(pub(crate) i32);
+
+/// A place for a worker: the how-manieth server, and the slot in it. Both count from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SlotId {
+    pub(crate) server: usize,
+    pub(crate) slot: u32,
+}
+
+const NEVER: Time = Time::MAX;
+
+/// The state machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Supervisor {
+    settings: Settings,
+    servers: Vec<Server>,
+    mode: Mode,
+    /// What is forked now.
+    generation: Generation,
+    /// The highest generation there ever was; a failed reload makes it differ from the one above.
+    newest: Generation,
+    reload: Option<Reload>,
+    jitter: Jitter,
+    actions: Actions,
+}
+
+/// What the program is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Starting,
+    Running,
+    Stopping { how: Leave, started: bool, code: u8 },
+    Finished,
+}
+
+/// A reload in progress.
+#[derive(Clone, Debug)]
+struct Reload {
+    /// The generation to return to if it fails.
+    previous: Generation,
+    /// The first failure in a slot where nobody served.
+    failure: Option<StartFailure>,
+}
+
+impl Supervisor {
+    /// Starts all workers of all servers.
+    pub(crate) fn new(now: Time, settings: Settings, servers: &[ServerSettings]) -> Self {
+        let server = |(index, own)| Server::new(index, own, &settings, now);
+        let mut supervisor = Self {
+            servers: servers.iter().enumerate().map(server).collect(),
+            mode: Mode::Starting,
+            generation: 1,
+            newest: 1,
+            reload: None,
+            jitter: Jitter::new(settings.seed),
+            actions: Actions::default(),
+            settings,
+        };
+        supervisor.settle(now);
+        supervisor
+    }
+
+    /// Something has happened. Poll the actions after this.
+    pub(crate) fn handle(&mut self, now: Time, event: Event) {
+        match event {
+            Event::Forked {
+                slot,
+                generation,
+                pid,
+            } => self.forked(now, slot, generation, pid),
+            Event::ForkFailed {
+                slot,
+                generation,
+                reason,
+            } => {
+                self.fork_failed(now, slot, generation, reason);
+            }
+            Event::Ready { pid } => {
+                if let Some(slot) = slot_of(&mut self.servers, pid) {
+                    slot.ready(pid, now, &mut self.actions);
+                }
+            }
+            Event::Failed { pid, reason } => {
+                let slot = slot_of(&mut self.servers, pid);
+                if let Some(setback) = slot.and_then(|slot| slot.failed(pid, reason)) {
+                    self.setback(now, setback);
+                }
+            }
+            Event::Exited { pid, status } => self.exited(now, pid, status),
+            Event::Command(command) => self.command(now, command),
+        }
+        self.settle(now);
+    }
+
+    /// The time of [`poll_timeout`](Self::poll_timeout) has come. Poll the actions after this. It
+    /// does no harm to come early.
+    pub(crate) fn handle_timeout(&mut self, now: Time) {
+        let slots = self.servers.iter_mut().flat_map(|server| &mut server.slots);
+        let setbacks = slots.filter_map(|slot| slot.expire(now, &mut self.actions));
+        for setback in setbacks.collect::<Vec<_>>() {
+            self.setback(now, setback);
+        }
+        if self.mode == Mode::Starting {
+            let late = self
+                .servers
+                .iter()
+                .find(|server| server.start_deadline() <= now);
+            if let Some(failure) = late.and_then(|late| late.start_failure(self.generation)) {
+                self.fail_start(now, failure);
+            }
+        }
+        self.settle(now);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called, if nothing happens before.
+    pub(crate) fn poll_timeout(&self) -> Option<Time> {
+        let mut timeout = self.slots().map(Slot::deadline).min().unwrap_or(NEVER);
+        if self.mode == Mode::Starting {
+            let start = self.servers.iter().map(Server::start_deadline).min();
+            timeout = timeout.min(start.unwrap_or(NEVER));
+        }
+        if self.forks() {
+            timeout = timeout.min(self.slots().map(Slot::fill_at).min().unwrap_or(NEVER));
+        }
+        Some(timeout).filter(|timeout| *timeout != NEVER)
+    }
+
+    /// The next thing to do. Poll until there is none.
+    pub(crate) fn poll_action(&mut self) -> Option<Action> {
+        self.actions.next()
+    }
+
+    /// All processes, and the slots that back off, by server and slot.
+    pub(crate) fn workers(&self) -> impl Iterator<Item = WorkerStatus> {
+        self.slots().flat_map(|slot| slot.status(self.generation))
+    }
+
+    // Events.
+
+    fn forked(&mut self, now: Time, slot: SlotId, generation: Generation, pid: Pid) {
+        if let Some(slot) = slot_at(&mut self.servers, slot) {
+            slot.forked(generation, pid, now, &mut self.actions);
+        }
+    }
+
+    fn fork_failed(&mut self, now: Time, id: SlotId, generation: Generation, reason: String) {
+        let Some(slot) = slot_at(&mut self.servers, id) else {
+            return;
+        };
+        let Some(setback) = slot.fork_failed(generation, reason.clone()) else {
+            return;
+        };
+        self.actions.report(Report::ForkFailed {
+            slot: id,
+            generation,
+            reason,
+        });
+        if setback.seat == Seat::Holder {
+            slot.back_off(
+                false,
+                now,
+                &self.settings,
+                &mut self.jitter,
+                &mut self.actions,
+            );
+        }
+        self.setback(now, setback);
+    }
+
+    fn exited(&mut self, now: Time, pid: Pid, status: ExitStatus) {
+        let forks = self.forks();
+        let Some(slot) = slot_of(&mut self.servers, pid) else {
+            return;
+        };
+        let Some((seat, worker)) = slot.remove(pid) else {
+            return;
+        };
+        let was_starting = worker.is_starting();
+        let stable = worker.is_stable(now, self.settings.stable_after);
+        let exit = worker.exit(slot.id, status, now);
+        self.actions.report(Report::WorkerExit(exit.clone()));
+        if !forks || !exit.cause.is_failure() {
+            return;
+        }
+        if seat == Seat::Holder {
+            slot.back_off(
+                stable,
+                now,
+                &self.settings,
+                &mut self.jitter,
+                &mut self.actions,
+            );
+        }
+        // Other failures were noticed before the exit.
+        if was_starting && exit.cause == Cause::Crashed {
+            let setback = slot.setback(seat, exit.generation, Reason::Exited(status));
+            self.setback(now, setback);
+        }
+    }
+
+    /// A worker will not become READY: what does that mean for the start, or the reload?
+    fn setback(&mut self, now: Time, setback: Setback) {
+        let Setback { seat, failure } = setback;
+        let is_final = matches!(failure.reason, Reason::Reported(_) | Reason::Timeout(_));
+        if self.mode == Mode::Starting && is_final {
+            self.fail_start(now, failure);
+        } else if let Some(reload) = &mut self.reload
+            && failure.generation == self.generation
+        {
+            match seat {
+                Seat::Successor => self.fail_reload(now, failure),
+                Seat::Holder | Seat::Leaving => {
+                    reload.failure.get_or_insert(failure);
+                }
+            }
+        }
+    }
+
+    // Commands.
+
+    fn command(&mut self, now: Time, command: Command) {
+        match (command, self.mode) {
+            (_, Mode::Finished) => {}
+            (Command::Stop(how), Mode::Starting | Mode::Running) => self.stop(now, how.into(), 0),
+            (Command::Stop(how), Mode::Stopping { how: before, .. }) => {
+                self.hurry(now, before.faster().max(how.into()));
+            }
+            (_, Mode::Stopping { .. }) => self.actions.report(Report::Ignored(command)),
+            (Command::Reload, _) => self.reload(now),
+            (Command::Restart, _) => self.restart(now),
+        }
+    }
+
+    fn reload(&mut self, now: Time) {
+        let previous = self
+            .reload
+            .as_ref()
+            .map_or(self.generation, |reload| reload.previous);
+        self.begin_generation(now);
+        self.reload = Some(Reload {
+            previous,
+            failure: None,
+        });
+        for slot in self.servers.iter_mut().flat_map(|server| &mut server.slots) {
+            slot.stop_starting(now, &mut self.actions);
+        }
+    }
+
+    fn restart(&mut self, now: Time) {
+        self.begin_generation(now);
+        for server in &mut self.servers {
+            server.leave(Leave::Stop, now, &mut self.actions);
+        }
+    }
+
+    /// What is forked from now on is of a new generation.
+    fn begin_generation(&mut self, now: Time) {
+        self.newest += 1;
+        self.end_reload(Err(ReloadError::Superseded { by: self.newest }));
+        self.set_generation(self.newest);
+        for server in &mut self.servers {
+            server.extend_start(now);
+            for slot in &mut server.slots {
+                slot.end_back_off(now);
+            }
+        }
+    }
+
+    fn set_generation(&mut self, generation: Generation) {
+        self.withdraw_forks();
+        self.generation = generation;
+    }
+
+    fn fail_reload(&mut self, now: Time, failure: StartFailure) {
+        let Some(previous) = self.reload.as_ref().map(|reload| reload.previous) else {
+            return;
+        };
+        self.end_reload(Err(ReloadError::Worker(failure)));
+        self.set_generation(previous);
+        for slot in self.servers.iter_mut().flat_map(|server| &mut server.slots) {
+            slot.stop_successor(now, &mut self.actions);
+        }
+    }
+
+    fn end_reload(&mut self, result: Result<(), ReloadError>) {
+        if self.reload.take().is_some() {
+            let generation = self.generation;
+            self.actions
+                .report(Report::ReloadFinished { generation, result });
+        }
+    }
+
+    fn fail_start(&mut self, now: Time, failure: StartFailure) {
+        self.actions.report(Report::StartFailed(failure));
+        self.stop(now, Leave::Stop, 1);
+    }
+
+    fn stop(&mut self, now: Time, how: Leave, code: u8) {
+        self.end_reload(Err(ReloadError::Stopping));
+        self.withdraw_forks();
+        self.mode = Mode::Stopping {
+            how,
+            started: self.mode == Mode::Running,
+            code,
+        };
+        self.hurry(now, how);
+    }
+
+    /// Makes all workers leave in this way.
+    fn hurry(&mut self, now: Time, faster: Leave) {
+        if let Mode::Stopping { how, .. } = &mut self.mode {
+            *how = faster;
+        }
+        for server in &mut self.servers {
+            server.leave(faster, now, &mut self.actions);
+        }
+    }
+
+    /// Takes back the forks that were not begun.
+    fn withdraw_forks(&mut self) {
+        self.actions.withdraw_forks();
+        for slot in self.servers.iter_mut().flat_map(|server| &mut server.slots) {
+            slot.withdraw_fork();
+        }
+    }
+
+    // What follows from the state, whatever has led to it.
+
+    fn settle(&mut self, now: Time) {
+        if self.forks() {
+            for server in &mut self.servers {
+                server.fill(self.generation, now, &mut self.actions);
+                if self.reload.is_some() {
+                    server.replace(self.generation, &mut self.actions);
+                }
+            }
+        }
+        match self.mode {
+            Mode::Starting => self.check_started(),
+            Mode::Running | Mode::Finished => {}
+            Mode::Stopping { started, code, .. } => self.check_stopped(started, code),
+        }
+        self.check_reloaded();
+    }
+
+    fn check_started(&mut self) {
+        // Each server is looked at, for each remembers its own start.
+        let waiting = self
+            .servers
+            .iter_mut()
+            .filter_map(|it| (!it.check_started()).then_some(()));
+        if waiting.count() == 0 {
+            self.mode = Mode::Running;
+            self.actions.report(Report::Started);
+        }
+    }
+
+    fn check_reloaded(&mut self) {
+        if self.reload.is_some() && self.slots().all(|slot| slot.is_settled(self.generation)) {
+            let failure = self
+                .reload
+                .as_mut()
+                .and_then(|reload| reload.failure.take());
+            self.end_reload(failure.map_or(Ok(()), |failure| Err(ReloadError::Worker(failure))));
+        }
+    }
+
+    fn check_stopped(&mut self, started: bool, code: u8) {
+        if self.slots().all(Slot::is_gone) {
+            self.mode = Mode::Finished;
+            if started {
+                self.actions.report(Report::Stopped);
+            }
+            self.actions.finish(code);
+        }
+    }
+
+    /// Whether workers are forked in this mode.
+    fn forks(&self) -> bool {
+        matches!(self.mode, Mode::Starting | Mode::Running)
+    }
+
+    fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.servers.iter().flat_map(|server| &server.slots)
+    }
+}
+
+fn slot_of(servers: &mut [Server], pid: Pid) -> Option<&mut Slot> {
+    servers
+        .iter_mut()
+        .flat_map(|server| &mut server.slots)
+        .find(|slot| slot.knows(pid))
+}
+
+fn slot_at(servers: &mut [Server], id: SlotId) -> Option<&mut Slot> {
+    let index = usize::try_from(id.slot).ok()?;
+    servers.get_mut(id.server)?.slots.get_mut(index)
+}
