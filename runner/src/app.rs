@@ -90,7 +90,12 @@ impl App {
     }
 
     fn obey(self, invocation: Invocation) -> Result<u8, Failure> {
-        let Invocation { program, verb, config_file, overrides } = invocation;
+        let Invocation {
+            program,
+            verb,
+            config_file,
+            overrides,
+        } = invocation;
         let sources = Sources::of_process(program, config_file, overrides)?;
         if self.servers.is_empty() {
             return Err(Failure::usage(NO_SERVER));
@@ -114,7 +119,11 @@ impl App {
     fn serve(self, config: Config) -> Result<u8, Failure> {
         log_to_stderr();
         fork::check_threads().map_err(|error| Failure::run(error.to_string()))?;
-        let serve = self.servers.into_iter().map(|server| server.serve).collect();
+        let serve = self
+            .servers
+            .into_iter()
+            .map(|server| server.serve)
+            .collect();
         let prepared = prepare(config, serve).map_err(|errors| Failure::run(errors.join("\n")))?;
         master::run(prepared, self.hooks).map_err(Failure::run)
     }
@@ -126,8 +135,11 @@ impl App {
             options: &server.options,
             place: server.place,
         });
-        let declared =
-            Declared { master: &self.options, place: self.place, servers: servers.collect() };
+        let declared = Declared {
+            master: &self.options,
+            place: self.place,
+            servers: servers.collect(),
+        };
         config::load(&declared, sources)
     }
 }
@@ -140,11 +152,17 @@ struct Failure {
 
 impl Failure {
     fn usage(message: impl Into<String>) -> Self {
-        Self { code: EXIT_USAGE, message: message.into() }
+        Self {
+            code: EXIT_USAGE,
+            message: message.into(),
+        }
     }
 
     fn run(message: impl Into<String>) -> Self {
-        Self { code: EXIT_FAILURE, message: message.into() }
+        Self {
+            code: EXIT_FAILURE,
+            message: message.into(),
+        }
     }
 }
 
@@ -251,7 +269,10 @@ impl Server {
 fn copy_of<H: Send + 'static>(handler: H) -> impl Fn(Worker) -> Ready<Result<H>> + Send + Sync {
     let handler = Mutex::new(Some(handler));
     move |_worker| {
-        let taken = handler.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let taken = handler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         std::future::ready(taken.ok_or_else(|| Error::msg("the handler is taken already")))
     }
 }

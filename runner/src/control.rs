@@ -23,10 +23,20 @@ const MARGIN: Duration = Duration::from_secs(10);
 
 /// Carries out a verb on the running program; what it returns is for people.
 pub(crate) fn perform(verb: Verb, config: &Config) -> Result<String, String> {
-    let pid_file = config.master.pid_file.as_ref().map(|path| path.value.as_path());
+    let pid_file = config
+        .master
+        .pid_file
+        .as_ref()
+        .map(|path| path.value.as_path());
     let running = Running::find(pid_file)?;
     let longest = |of: fn(&ServerSettings) -> Duration| {
-        config.servers.iter().map(|server| of(&server.settings)).max().unwrap_or_default() + MARGIN
+        config
+            .servers
+            .iter()
+            .map(|server| of(&server.settings))
+            .max()
+            .unwrap_or_default()
+            + MARGIN
     };
     let draining = longest(|settings| settings.drain_timeout.value);
     let starting = longest(|settings| settings.start_timeout.value * settings.workers.value);
@@ -51,9 +61,11 @@ impl Running {
              give one with `pid_file` or `--master.pid_file=PATH`",
         )?;
         let shown = path.display();
-        let holder = || pidfile::holder(path).map_err(|error| format!("cannot read `{shown}`: {error}"));
+        let holder =
+            || pidfile::holder(path).map_err(|error| format!("cannot read `{shown}`: {error}"));
         let pid = holder()?.ok_or_else(|| format!("not running: nobody holds `{shown}`"))?;
-        let master = Process::open(pid).map_err(|error| format!("cannot reach pid {pid}: {error}"))?;
+        let master =
+            Process::open(pid).map_err(|error| format!("cannot reach pid {pid}: {error}"))?;
         // The descriptor may have come too late and be another process's; then the holder differs.
         if holder()? != Some(pid) {
             return Err(format!("not running: nobody holds `{shown}` any more"));
@@ -67,15 +79,25 @@ impl Running {
         if self.has_ended_within(patience)? {
             Ok(format!("stopped (pid {})", self.master.pid()))
         } else {
-            Err(format!("pid {} still runs after {patience:?}", self.master.pid()))
+            Err(format!(
+                "pid {} still runs after {patience:?}",
+                self.master.pid()
+            ))
         }
     }
 
     /// Has the workers replaced and waits until no old one serves.
     fn replace(&self, signal: Signal, done: &str, patience: Duration) -> Result<String, String> {
         let before = self.workers();
-        let newest = before.iter().map(|worker| worker.generation).max().unwrap_or(0);
-        let wanted = before.iter().filter(|worker| worker.state != State::Draining).count();
+        let newest = before
+            .iter()
+            .map(|worker| worker.generation)
+            .max()
+            .unwrap_or(0);
+        let wanted = before
+            .iter()
+            .filter(|worker| worker.state != State::Draining)
+            .count();
         self.signal(signal)?;
         let began = Instant::now();
         let mut without_progress = 0;
@@ -83,8 +105,11 @@ impl Running {
             if self.has_ended_within(LOOK_EVERY)? {
                 return Err("the master has ended meanwhile; its log says why".to_owned());
             }
-            let serving: Vec<_> =
-                self.workers().into_iter().filter(|worker| worker.state != State::Draining).collect();
+            let serving: Vec<_> = self
+                .workers()
+                .into_iter()
+                .filter(|worker| worker.state != State::Draining)
+                .collect();
             let is_new = |worker: &&WorkerTitle| worker.generation > newest;
             let new = serving.iter().filter(is_new).count();
             let starting = serving.iter().any(|worker| worker.state == State::Starting);
@@ -100,7 +125,9 @@ impl Running {
                 ));
             }
         }
-        Err(format!("not done after {patience:?}; the log of the master says why"))
+        Err(format!(
+            "not done after {patience:?}; the log of the master says why"
+        ))
     }
 
     /// A table of the master and its workers.
@@ -109,9 +136,15 @@ impl Running {
         for pid in process::children(self.master.pid()) {
             let title = process::command_line(pid).unwrap_or_default();
             let memory = process::private_memory(pid);
-            let memory = memory.map_or_else(|| "?".to_owned(), |bytes| format!("{} KiB", bytes / 1024));
+            let memory =
+                memory.map_or_else(|| "?".to_owned(), |bytes| format!("{} KiB", bytes / 1024));
             if let Some(worker) = WorkerTitle::parse(&title) {
-                let WorkerTitle { server, slot, generation, state } = worker;
+                let WorkerTitle {
+                    server,
+                    slot,
+                    generation,
+                    state,
+                } = worker;
                 let _ = writeln!(
                     table,
                     "worker {pid}  {server}  slot {slot}  generation {generation}  {state:?}  {memory}",
@@ -131,7 +164,9 @@ impl Running {
 
     fn signal(&self, signal: Signal) -> Result<(), String> {
         let pid = self.master.pid();
-        self.master.signal(signal).map_err(|error| format!("cannot signal pid {pid}: {error}"))
+        self.master
+            .signal(signal)
+            .map_err(|error| format!("cannot signal pid {pid}: {error}"))
     }
 
     /// Waits for the end of the master; false when it still runs after `patience`.
@@ -139,6 +174,8 @@ impl Running {
         let mut descriptor = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
         let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
         let ended = poll(&mut descriptor, timeout);
-        ended.map(|count| count > 0).map_err(|error| format!("cannot wait: {error}"))
+        ended
+            .map(|count| count > 0)
+            .map_err(|error| format!("cannot wait: {error}"))
     }
 }

@@ -1,7 +1,6 @@
 //! The worker processes that exist, and what comes from them.
 
 use crate::os::process::Child;
-use crate::supervisor::SlotId;
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::UnixStream;
@@ -16,7 +15,6 @@ pub(super) type Live = BTreeMap<i32, LiveWorker>;
 #[derive(Debug)]
 pub(super) struct LiveWorker {
     pub(super) child: Child,
-    pub(super) slot: SlotId,
     /// Its words come in here, and its dropping tells the worker that the master is gone.
     pub(super) channel: UnixStream,
     /// Nothing more can come through the channel.
@@ -32,8 +30,14 @@ pub(super) enum Word {
 }
 
 impl LiveWorker {
-    pub(super) fn new(child: Child, slot: SlotId, channel: UnixStream) -> Self {
-        Self { child, slot, channel, silent: false, heard: Vec::new() }
+    pub(super) fn new(child: Child, channel: UnixStream) -> Self {
+        Self {
+            child,
+            slot,
+            channel,
+            silent: false,
+            heard: Vec::new(),
+        }
     }
 
     /// Reads what the worker has said since the last time. Never waits.
@@ -62,7 +66,10 @@ impl LiveWorker {
             return Vec::new();
         };
         let lines: Vec<u8> = self.heard.drain(..=end).collect();
-        String::from_utf8_lossy(&lines).lines().filter_map(Word::parse).collect()
+        String::from_utf8_lossy(&lines)
+            .lines()
+            .filter_map(Word::parse)
+            .collect()
     }
 }
 

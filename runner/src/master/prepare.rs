@@ -45,8 +45,15 @@ impl Errors {
         self.0.push(format!("{key}: {problem} (from {origin})"));
     }
 
-    fn keep<T>(&mut self, key: &str, origin: &Origin, result: Result<T, impl Display>) -> Option<T> {
-        result.map_err(|problem| self.push(key, problem, origin)).ok()
+    fn keep<T>(
+        &mut self,
+        key: &str,
+        origin: &Origin,
+        result: Result<T, impl Display>,
+    ) -> Option<T> {
+        result
+            .map_err(|problem| self.push(key, problem, origin))
+            .ok()
     }
 }
 
@@ -60,17 +67,29 @@ pub(crate) fn prepare(config: Config, serve: Vec<Arc<dyn Serve>>) -> Result<Prep
         umask(Mode::from_bits_truncate(mask));
     }
     // First of all: nothing of a program that runs already may be touched.
-    let pid_file = master.pid_file.as_ref().and_then(|path| {
-        errors.keep("master.pid_file", &path.origin, lock_pid_file(&path.value))
-    });
-    let stdio = open_stdio("master", &master.stdin, &master.stdout, &master.stderr, &mut errors);
+    let pid_file = master
+        .pid_file
+        .as_ref()
+        .and_then(|path| errors.keep("master.pid_file", &path.origin, lock_pid_file(&path.value)));
+    let stdio = open_stdio(
+        "master",
+        &master.stdin,
+        &master.stdout,
+        &master.stderr,
+        &mut errors,
+    );
     let servers: Vec<_> = servers
         .into_iter()
         .zip(serve)
         .filter_map(|(config, serve)| prepare_server(config, serve, &mut errors))
         .collect();
     if errors.0.is_empty() {
-        Ok(Prepared { config: master, servers, stdio, pid_file })
+        Ok(Prepared {
+            config: master,
+            servers,
+            stdio,
+            pid_file,
+        })
     } else {
         if let Some(pid_file) = pid_file {
             pid_file.remove();
@@ -79,10 +98,20 @@ pub(crate) fn prepare(config: Config, serve: Vec<Arc<dyn Serve>>) -> Result<Prep
     }
 }
 
-fn prepare_server(config: ServerConfig, serve: Arc<dyn Serve>, errors: &mut Errors) -> Option<Server> {
+fn prepare_server(
+    config: ServerConfig,
+    serve: Arc<dyn Serve>,
+    errors: &mut Errors,
+) -> Option<Server> {
     let key = format!("server.{}", config.key);
     let settings = &config.settings;
-    let stdio = open_stdio(&key, &settings.stdin, &settings.stdout, &settings.stderr, errors);
+    let stdio = open_stdio(
+        &key,
+        &settings.stdin,
+        &settings.stdout,
+        &settings.stderr,
+        errors,
+    );
     let user = find_identity(&key, settings, errors);
     let request = Request {
         addresses: settings.bind.value.clone(),
@@ -103,16 +132,29 @@ fn prepare_server(config: ServerConfig, serve: Arc<dyn Serve>, errors: &mut Erro
         receive_buffer: usize::try_from(settings.receive_buffer.value).unwrap_or(usize::MAX),
     };
     let listeners = listeners.ok()?;
-    Some(Server { config, serve, limits, listeners, user, stdio })
+    Some(Server {
+        config,
+        serve,
+        limits,
+        listeners,
+        user,
+        stdio,
+    })
 }
 
 fn lock_pid_file(path: &Path) -> Result<PidFile, String> {
     PidFile::acquire(path).map_err(|error| match error {
         PidFileError::Held(Some(pid)) => {
-            format!("`{}` is held: the program runs already, with pid {pid}", path.display())
+            format!(
+                "`{}` is held: the program runs already, with pid {pid}",
+                path.display()
+            )
         }
         PidFileError::Held(None) => {
-            format!("`{}` is held: the program is starting already", path.display())
+            format!(
+                "`{}` is held: the program is starting already",
+                path.display()
+            )
         }
         PidFileError::Io(error) => format!("cannot use `{}`: {error}", path.display()),
     })
@@ -125,11 +167,16 @@ fn open_stdio(
     stderr: &Option<Sourced<PathBuf>>,
     errors: &mut Errors,
 ) -> Stdio {
-    let mut open = |name: &str, path: &Option<Sourced<PathBuf>>, open: fn(&Path) -> io::Result<File>| {
-        let path = path.as_ref()?;
-        let explain = |error| format!("cannot open `{}`: {error}", path.value.display());
-        errors.keep(&format!("{key}.{name}"), &path.origin, open(&path.value).map_err(explain))
-    };
+    let mut open =
+        |name: &str, path: &Option<Sourced<PathBuf>>, open: fn(&Path) -> io::Result<File>| {
+            let path = path.as_ref()?;
+            let explain = |error| format!("cannot open `{}`: {error}", path.value.display());
+            errors.keep(
+                &format!("{key}.{name}"),
+                &path.origin,
+                open(&path.value).map_err(explain),
+            )
+        };
     Stdio {
         stdin: open("stdin", stdin, open_input),
         stdout: open("stdout", stdout, open_output),
@@ -140,10 +187,18 @@ fn open_stdio(
 /// Finds the user and group a server's workers run as, and checks that they may.
 fn find_identity(key: &str, config: &ServerSettings, errors: &mut Errors) -> Option<Identity> {
     let user = config.user.as_ref().and_then(|user| {
-        errors.keep(&format!("{key}.user"), &user.origin, privilege::find_user(&user.value))
+        errors.keep(
+            &format!("{key}.user"),
+            &user.origin,
+            privilege::find_user(&user.value),
+        )
     });
     let group = config.group.as_ref().and_then(|group| {
-        errors.keep(&format!("{key}.group"), &group.origin, privilege::find_group(&group.value))
+        errors.keep(
+            &format!("{key}.group"),
+            &group.origin,
+            privilege::find_group(&group.value),
+        )
     });
     let identity = match (user, group) {
         (Some(user), Some(group)) => user.with_group(group),
@@ -155,7 +210,11 @@ fn find_identity(key: &str, config: &ServerSettings, errors: &mut Errors) -> Opt
         return Some(identity);
     }
     if let Some(wanted) = config.user.as_ref().or(config.group.as_ref()) {
-        let name = if config.user.is_some() { "user" } else { "group" };
+        let name = if config.user.is_some() {
+            "user"
+        } else {
+            "group"
+        };
         let problem = format!(
             "only root may run workers as `{}`; start as root, or leave out `user` and `group`",
             wanted.value
@@ -169,9 +228,9 @@ fn explain_bind(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => "another program listens there already".to_owned(),
         io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
-        io::ErrorKind::PermissionDenied => format!(
-            "not permitted: {error}; a port below 1024 needs root or CAP_NET_BIND_SERVICE"
-        ),
+        io::ErrorKind::PermissionDenied => {
+            format!("not permitted: {error}; a port below 1024 needs root or CAP_NET_BIND_SERVICE")
+        }
         _ => error.to_string(),
     }
 }

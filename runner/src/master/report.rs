@@ -1,5 +1,6 @@
 //! What the supervisor has to say, for the log, the hooks and the launcher.
 
+use super::prepare::Server;
 use super::run::MasterProcess;
 use crate::error::{Error, Result};
 use crate::hooks::{self, Hooks};
@@ -14,25 +15,54 @@ impl MasterProcess {
         match report {
             Report::Started => self.started(),
             Report::StartFailed(failure) => self.start_failed(&failure),
-            Report::WorkerReady { slot, generation, pid, after } => {
+            Report::WorkerReady {
+                slot,
+                generation,
+                pid,
+                after,
+            } => {
                 tracing::info!(
                     worker = %self.place(slot, generation), pid = pid.0, ?after, "worker ready"
                 );
             }
             Report::WorkerExit(exit) => self.worker_exit(exit),
-            Report::ForkFailed { slot, generation, reason } => {
+            Report::ForkFailed {
+                slot,
+                generation,
+                reason,
+            } => {
                 tracing::error!(worker = %self.place(slot, generation), "{reason}");
             }
-            Report::BackOff { slot, delay, failures } => {
+            Report::BackOff {
+                slot,
+                delay,
+                failures,
+            } => {
                 let server = self.name(slot);
                 let slot = slot.slot;
-                tracing::warn!(server, slot, failures, ?delay, "waiting before the next try");
+                tracing::warn!(
+                    server,
+                    slot,
+                    failures,
+                    ?delay,
+                    "waiting before the next try"
+                );
             }
-            Report::ReloadFinished { generation, result: Ok(()) } => {
+            Report::ReloadFinished {
+                generation,
+                result: Ok(()),
+            } => {
                 tracing::info!(generation, "reload finished");
             }
-            Report::ReloadFinished { generation, result: Err(error) } => {
-                tracing::error!(generation, ?error, "reload failed, the old workers go on serving");
+            Report::ReloadFinished {
+                generation,
+                result: Err(error),
+            } => {
+                tracing::error!(
+                    generation,
+                    ?error,
+                    "reload failed, the old workers go on serving"
+                );
             }
             Report::Ignored(command) => tracing::info!(?command, "ignored while stopping"),
             Report::Stopped => {
@@ -62,7 +92,10 @@ impl MasterProcess {
         let worker = self.place(failure.slot, failure.generation);
         tracing::error!("cannot start: worker {worker}: {}", failure.reason);
         if let Some(launcher) = self.launcher.take() {
-            launcher.failed(&format!("cannot start: worker {worker}: {}", failure.reason));
+            launcher.failed(&format!(
+                "cannot start: worker {worker}: {}",
+                failure.reason
+            ));
         }
     }
 
@@ -85,7 +118,9 @@ impl MasterProcess {
         } else {
             tracing::error!(uptime = ?exit.uptime(), "{exit}");
         }
-        let _ = self.hook("worker_exit", |hooks, master| hooks.worker_exit(master, &exit));
+        let _ = self.hook("worker_exit", |hooks, master| {
+            hooks.worker_exit(master, &exit)
+        });
     }
 
     /// Runs a hook. Its error or panic is logged and ends nothing.
@@ -98,30 +133,37 @@ impl MasterProcess {
         result
     }
 
-    /// Prints what is served where.
-    pub(super) fn log_listeners(&self) {
-        for server in &self.servers {
-            let config = &server.config;
-            let addresses: Vec<_> =
-                server.listeners.addresses().iter().map(ToString::to_string).collect();
-            tracing::info!(
-                server = config.name.value,
-                kind = %config.kind,
-                workers = config.settings.workers.value,
-                from = %config.name.origin,
-                "listening on {}",
-                addresses.join(", ")
-            );
-        }
-    }
-
     fn name(&self, slot: SlotId) -> &str {
-        self.info.servers.get(slot.server).map_or("?", |server| server.name())
+        self.info
+            .servers
+            .get(slot.server)
+            .map_or("?", |server| server.name())
     }
 
     /// `name slot/generation`, as in the titles of processes.
     fn place(&self, slot: SlotId, generation: Generation) -> String {
         format!("{} {}/{generation}", self.name(slot), slot.slot)
+    }
+}
+
+/// Prints what is served where.
+pub(super) fn log_listeners(servers: &[Server]) {
+    for server in servers {
+        let config = &server.config;
+        let addresses: Vec<_> = server
+            .listeners
+            .addresses()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        tracing::info!(
+            server = config.name.value,
+            kind = %config.kind,
+            workers = config.settings.workers.value,
+            from = %config.name.origin,
+            "listening on {}",
+            addresses.join(", ")
+        );
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::live::{Live, Word};
 use super::prepare::{Prepared, Server};
+use super::report::log_listeners;
 use super::wait::{Happened, wait};
 use crate::hooks::{Hooks, Master, ServerInfo};
 use crate::os::daemon::{self, Launcher};
@@ -64,11 +65,19 @@ pub(crate) fn run(prepared: Prepared, hooks: Box<dyn Hooks>) -> Result<u8, Strin
 
 impl MasterProcess {
     fn new(prepared: Prepared, hooks: Box<dyn Hooks>) -> io::Result<Self> {
-        let Prepared { config, servers, stdio, mut pid_file } = prepared;
+        let Prepared {
+            config,
+            servers,
+            stdio,
+            mut pid_file,
+        } = prepared;
         if let Some(pid_file) = &mut pid_file {
             pid_file.write()?;
         }
-        let directory = config.working_directory.as_ref().map(|path| path.value.as_path());
+        let directory = config
+            .working_directory
+            .as_ref()
+            .map(|path| path.value.as_path());
         if let Some(directory) = directory.or(config.daemonize.value.then_some(Path::new("/"))) {
             daemon::enter(directory)?;
         }
@@ -77,11 +86,18 @@ impl MasterProcess {
         if let Some(title) = title {
             title.set(&format!("{}: master", config.name.value));
         }
-        if config.daemonize.value { fill(stdio)? } else { stdio }.redirect()?;
+        log_listeners(&servers);
+        if config.daemonize.value {
+            fill(stdio)?
+        } else {
+            stdio
+        }
+        .redirect()?;
         let info = describe(&config.name.value, &servers);
-        let settings = servers.iter().map(supervisor_settings).collect();
+        let settings: Vec<_> = servers.iter().map(supervisor_settings).collect();
+        let began = Instant::now();
         Ok(Self {
-            supervisor: Supervisor::new(Settings::default(), settings),
+            supervisor: Supervisor::new(began.elapsed(), Settings::default(), &settings),
             servers,
             live: Live::new(),
             hooks,
@@ -91,13 +107,12 @@ impl MasterProcess {
             pid_file,
             launcher: None,
             failed: false,
-            began: Instant::now(),
+            began,
             term: config.term.value,
         })
     }
 
     fn run(&mut self) -> u8 {
-        self.log_listeners();
         self.supervisor.handle_timeout(self.began.elapsed());
         loop {
             while let Some(action) = self.supervisor.poll_action() {
@@ -106,8 +121,15 @@ impl MasterProcess {
                 }
             }
             let now = self.began.elapsed();
-            let timeout = self.supervisor.poll_timeout().map(|at| at.saturating_sub(now));
-            match self.signals.as_ref().map(|signals| wait(signals, &self.live, timeout)) {
+            let timeout = self
+                .supervisor
+                .poll_timeout()
+                .map(|at| at.saturating_sub(now));
+            match self
+                .signals
+                .as_ref()
+                .map(|signals| wait(signals, &self.live, timeout))
+            {
                 Some(Ok(happened)) => self.look(&happened),
                 // Without poll(2) there is no supervision; the workers notice that we are gone.
                 Some(Err(error)) => {
@@ -149,7 +171,10 @@ impl MasterProcess {
         for word in words {
             self.tell(match word {
                 Word::Ready => Event::Ready { pid: Pid(pid) },
-                Word::Failed(reason) => Event::Failed { pid: Pid(pid), reason },
+                Word::Failed(reason) => Event::Failed {
+                    pid: Pid(pid),
+                    reason,
+                },
             });
         }
         let status = match ended {
@@ -162,7 +187,10 @@ impl MasterProcess {
             }
         };
         self.live.remove(&pid);
-        self.tell(Event::Exited { pid: Pid(pid), status });
+        self.tell(Event::Exited {
+            pid: Pid(pid),
+            status,
+        });
     }
 
     /// What a signal to the master means.
@@ -185,8 +213,16 @@ impl MasterProcess {
         match action {
             Action::Fork { slot, generation } => {
                 let event = match self.spawn(slot, generation) {
-                    Ok(pid) => Event::Forked { slot, generation, pid: Pid(pid) },
-                    Err(error) => Event::ForkFailed { slot, generation, reason: error.to_string() },
+                    Ok(pid) => Event::Forked {
+                        slot,
+                        generation,
+                        pid: Pid(pid),
+                    },
+                    Err(error) => Event::ForkFailed {
+                        slot,
+                        generation,
+                        reason: error.to_string(),
+                    },
                 };
                 self.tell(event);
             }
@@ -235,7 +271,10 @@ fn describe(name: &str, servers: &[Server]) -> Master {
         addresses: server.listeners.addresses().to_vec(),
         workers: server.config.settings.workers.value,
     };
-    Master { name: name.to_owned(), servers: servers.iter().map(info).collect() }
+    Master {
+        name: name.to_owned(),
+        servers: servers.iter().map(info).collect(),
+    }
 }
 
 fn supervisor_settings(server: &Server) -> ServerSettings {

@@ -27,7 +27,7 @@ impl MasterProcess {
             return Err(ForkError::Refused(std::io::ErrorKind::Other.into()));
         };
         let pid = child.pid();
-        self.live.insert(pid, LiveWorker::new(child, slot, ours));
+        self.live.insert(pid, LiveWorker::new(child, ours));
         Ok(pid)
     }
 
@@ -47,7 +47,11 @@ impl MasterProcess {
         self.launcher.take();
         self.pid_file.take();
         Seed {
-            identity: Identity { server: server.config.name.value, slot: slot.slot, generation },
+            identity: Identity {
+                server: server.config.name.value,
+                slot: slot.slot,
+                generation,
+            },
             serve: server.serve,
             limits: server.limits,
             listeners: server.listeners.take(slot.slot),

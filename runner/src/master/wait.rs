@@ -17,7 +17,11 @@ pub(super) struct Happened {
 }
 
 /// Waits for a signal, a word of a worker, the end of one, or until `timeout`, if there is one.
-pub(super) fn wait(signals: &Signals, live: &Live, timeout: Option<Duration>) -> io::Result<Happened> {
+pub(super) fn wait(
+    signals: &Signals,
+    live: &Live,
+    timeout: Option<Duration>,
+) -> io::Result<Happened> {
     let mut descriptors = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
     let mut owners = Vec::new();
     for (pid, worker) in live {
@@ -40,7 +44,10 @@ pub(super) fn wait(signals: &Signals, live: &Live, timeout: Option<Duration>) ->
         .map(|(_, pid)| pid)
         .collect();
     workers.dedup();
-    Ok(Happened { signals: is_set(&descriptors[0]), workers })
+    Ok(Happened {
+        signals: is_set(&descriptors[0]),
+        workers,
+    })
 }
 
 /// In whole milliseconds, rounded up: waking up too early would only mean to wait again.
@@ -49,5 +56,8 @@ fn poll_timeout(timeout: Option<Duration>) -> PollTimeout {
         return PollTimeout::NONE;
     };
     let millis = timeout.as_nanos().div_ceil(1_000_000);
-    i32::try_from(millis).ok().and_then(|millis| millis.try_into().ok()).unwrap_or(PollTimeout::MAX)
+    i32::try_from(millis)
+        .ok()
+        .and_then(|millis| millis.try_into().ok())
+        .unwrap_or(PollTimeout::MAX)
 }

@@ -29,7 +29,8 @@ impl Launcher {
 /// The caller goes on in the daemon; the process that called waits for the [`Launcher`]'s word
 /// and exits with it, so success means success.
 pub(crate) fn detach() -> Result<Launcher, ForkError> {
-    let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(|error| ForkError::Refused(error.into()))?;
+    let (read, write) =
+        pipe2(OFlag::O_CLOEXEC).map_err(|error| ForkError::Refused(error.into()))?;
     let mut write = Some(write);
     let mut read = Some(read);
     leave_parent(|_| {

@@ -1,6 +1,8 @@
 //! Signals: blocked and read by the master, handled by a worker.
 
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask};
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask,
+};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -43,7 +45,9 @@ impl Signals {
         let Some(info) = self.0.read_signal()? else {
             return Ok(None);
         };
-        Ok(i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok()))
+        Ok(i32::try_from(info.ssi_signo)
+            .ok()
+            .and_then(|number| Signal::try_from(number).ok()))
     }
 }
 
@@ -60,9 +64,11 @@ pub(crate) fn reset_for_worker() -> io::Result<()> {
     for signal in Signal::iterator() {
         let handler = match signal {
             Signal::SIGKILL | Signal::SIGSTOP => continue,
-            Signal::SIGINT | Signal::SIGHUP | Signal::SIGUSR1 | Signal::SIGUSR2 | Signal::SIGPIPE => {
-                SigHandler::SigIgn
-            }
+            Signal::SIGINT
+            | Signal::SIGHUP
+            | Signal::SIGUSR1
+            | Signal::SIGUSR2
+            | Signal::SIGPIPE => SigHandler::SigIgn,
             _ => SigHandler::SigDfl,
         };
         let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());

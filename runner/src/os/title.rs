@@ -32,18 +32,23 @@ impl Title {
         } else {
             arguments.1 - arguments.0
         };
-        (length > 1).then_some(Self { start: arguments.0, length })
+        (length > 1).then_some(Self {
+            start: arguments.0,
+            length,
+        })
     }
 
     /// Shows `title` from now on, cut to the room there is.
     pub(crate) fn set(self, title: &str) {
-        let text: Vec<u8> = title.bytes().filter(|byte| *byte != 0).take(self.length - 1).collect();
+        let text: Vec<u8> = title
+            .bytes()
+            .filter(|byte| *byte != 0)
+            .take(self.length - 1)
+            .collect();
         // SAFETY: the range is this process's own argument and environment strings (proc(5),
         // /proc/pid/stat), mapped writable for its whole life; nothing else points into it after
         // `prepare` but the arguments, which this process has read before.
-        let area = unsafe {
-            std::slice::from_raw_parts_mut(self.start as *mut u8, self.length)
-        };
+        let area = unsafe { std::slice::from_raw_parts_mut(self.start as *mut u8, self.length) };
         area.fill(0);
         area[..text.len()].copy_from_slice(&text);
         let name: Vec<u8> = text.into_iter().take(COMM_LENGTH_MAX).collect();

@@ -59,7 +59,13 @@ pub(crate) async fn run<P: Protocol>(
     session: Session,
     construct: impl AsyncFnOnce(Worker) -> Result<P::Handler>,
 ) -> Result {
-    let Session { identity, limits, listeners, shutdown, ready } = session;
+    let Session {
+        identity,
+        limits,
+        listeners,
+        shutdown,
+        ready,
+    } = session;
     let worker = Worker::new::<P::Conn>(identity, shutdown.clone());
     let handler = tokio::select! {
         handler = catch_panic(construct(worker.clone())) => Arc::new(handler??),
@@ -71,7 +77,12 @@ pub(crate) async fn run<P: Protocol>(
     let connections = TaskTracker::new();
     for listener in listeners {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let task = accept(listener, protocol.clone(), worker.clone(), connections.clone());
+        let task = accept(
+            listener,
+            protocol.clone(),
+            worker.clone(),
+            connections.clone(),
+        );
         accepting.spawn(task);
     }
     accepting.close();

@@ -5,6 +5,7 @@ use super::runtime;
 use crate::os::stdio::Stdio;
 use crate::os::{deadline, lifeline, privilege, signal, title::Title};
 use crate::server::{Identity, Limits, Serve};
+use crate::title::{WorkerState, WorkerTitle};
 use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
@@ -51,13 +52,13 @@ fn become_worker(seed: &mut Seed) -> Result<(), String> {
         let what = what.to_owned();
         move |error: io::Error| format!("{what}: {error}")
     };
-    std::mem::take(&mut seed.stdio).redirect().map_err(describe("cannot redirect"))?;
-    if let Some(title) = seed.title {
-        let Identity { server, slot, generation } = &seed.identity;
-        title.set(&format!("{server} {slot}/{generation}"));
-    }
+    std::mem::take(&mut seed.stdio)
+        .redirect()
+        .map_err(describe("cannot redirect"))?;
+    show(seed.title, &seed.identity, WorkerState::Starting);
     if let Some(user) = &seed.user {
-        user.assume().map_err(describe("cannot change to the user"))?;
+        user.assume()
+            .map_err(describe("cannot change to the user"))?;
     }
     lifeline::drain_when_parent_dies(seed.master_pid)
         .map_err(describe("cannot watch the master"))?;
@@ -65,6 +66,26 @@ fn become_worker(seed: &mut Seed) -> Result<(), String> {
     deadline::kill_self_after_quit(seed.drain_timeout + FUSE_MARGIN)
         .map_err(describe("cannot make a deadline"))?;
     Ok(())
+}
+
+/// Shows in `ps` what the worker is at.
+pub(super) fn show(title: Option<Title>, identity: &Identity, state: WorkerState) {
+    if let Some(title) = title {
+        let Identity {
+            server,
+            slot,
+            generation,
+        } = identity.clone();
+        title.set(
+            &WorkerTitle {
+                server,
+                slot,
+                generation,
+                state,
+            }
+            .to_string(),
+        );
+    }
 }
 
 /// Tells the master why there is no worker. The master may be gone, and then nobody needs to know.

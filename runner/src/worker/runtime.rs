@@ -1,8 +1,9 @@
 //! The async half of a worker: its runtime, its signals and its server.
 
-use super::process::{EXIT_DONE, EXIT_START_FAILED, Seed, report_failure, report_ready};
+use super::process::{EXIT_DONE, EXIT_START_FAILED, Seed, report_failure, report_ready, show};
 use crate::os::signal::unblock;
 use crate::server::{Session, Shutdown};
+use crate::title::WorkerState;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -24,7 +25,10 @@ pub(super) fn serve(seed: Seed) -> u8 {
             code
         }
         Err(error) => {
-            report_failure(&seed.channel, &format!("cannot start the async runtime: {error}"));
+            report_failure(
+                &seed.channel,
+                &format!("cannot start the async runtime: {error}"),
+            );
             EXIT_START_FAILED
         }
     }
@@ -40,16 +44,37 @@ fn build(threads: u32) -> io::Result<Runtime> {
 }
 
 async fn serve_until_told(seed: Seed) -> u8 {
-    let Seed { identity, serve, limits, listeners, channel, drain_timeout, .. } = seed;
+    let Seed {
+        identity,
+        serve,
+        limits,
+        listeners,
+        channel,
+        title,
+        drain_timeout,
+        ..
+    } = seed;
     let shutdown = Shutdown::default();
     let served = async {
         let master = Master::listen(&channel)?;
         let channel = channel.try_clone()?;
-        let ready = Box::new(move || report_ready(&channel));
-        let session = Session { identity, limits, listeners, shutdown: shutdown.clone(), ready };
+        let who = identity.clone();
+        let show = move |state| show(title, &who, state);
+        let show_draining = show.clone();
+        let ready = Box::new(move || {
+            show(WorkerState::Ready);
+            report_ready(&channel);
+        });
+        let session = Session {
+            identity,
+            limits,
+            listeners,
+            shutdown: shutdown.clone(),
+            ready,
+        };
         tokio::select! {
             served = serve.serve(session) => served,
-            () = master.obey(&shutdown, drain_timeout) => Ok(()),
+            () = master.obey(&shutdown, drain_timeout, || show_draining(WorkerState::Draining)) => Ok(()),
         }
     };
     match served.await {
@@ -78,14 +103,19 @@ impl Master {
         channel.set_nonblocking(true)?;
         let channel = tokio::net::UnixStream::from_std(channel)?;
         unblock()?;
-        Ok(Self { stop, drain, channel })
+        Ok(Self {
+            stop,
+            drain,
+            channel,
+        })
     }
 
     /// Passes on what the master says; returns when the worker has to be gone.
-    async fn obey(mut self, shutdown: &Shutdown, drain_timeout: Duration) {
+    async fn obey(mut self, shutdown: &Shutdown, drain_timeout: Duration, on_drain: impl FnOnce()) {
         tokio::select! {
             _ = self.stop.recv() => {}
             () = drain_asked(&mut self.drain, &mut self.channel) => {
+                on_drain();
                 shutdown.drain.cancel();
                 tokio::select! {
                     _ = self.stop.recv() => {}

@@ -13,7 +13,9 @@ pub(super) struct HandlerError(pub(super) Arc<Error>);
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut response = internal_error();
-        response.extensions_mut().insert(HandlerError(Arc::new(self)));
+        response
+            .extensions_mut()
+            .insert(HandlerError(Arc::new(self)));
         response
     }
 }

@@ -44,7 +44,9 @@ where
     Fut: Future<Output = Result<H>>,
 {
     fn serve(&self, session: Session) -> Pin<Box<dyn Future<Output = Result> + '_>> {
-        Box::pin(run::<HttpProtocol<H>>(session, async |worker| (self.0)(worker).await))
+        Box::pin(run::<HttpProtocol<H>>(session, async |worker| {
+            (self.0)(worker).await
+        }))
     }
 }
 
@@ -64,7 +66,13 @@ impl<H: Handler> Protocol for HttpProtocol<H> {
         let mut builder = http1::Builder::new();
         // Time is kept per connection by `drive`, for heads and for idleness alike.
         builder.pipeline_flush(true).header_read_timeout(None);
-        Self { handler, worker, limits, builder, answering_full: AtomicU32::new(0) }
+        Self {
+            handler,
+            worker,
+            limits,
+            builder,
+            answering_full: AtomicU32::new(0),
+        }
     }
 
     fn handler(&self) -> &H {
@@ -111,7 +119,8 @@ impl<H: Handler> HttpProtocol<H> {
             Ok::<_, Infallible>(response.map(|body| BusyBody::new(body, busy)))
         });
         let io = TokioIo::new(Watched::new(stream, conn.clone()));
-        self.drive(self.builder.serve_connection(io, service), conn).await
+        self.drive(self.builder.serve_connection(io, service), conn)
+            .await
     }
 
     async fn answer(&self, request: hyper::Request<Incoming>, conn: &Conn) -> Response {
@@ -131,13 +140,19 @@ impl<H: Handler> HttpProtocol<H> {
             }
         };
         if self.worker.is_draining() {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
 
     /// Drives a connection to its end, which comes no later than its deadlines say.
-    async fn drive<S>(&self, connection: http1::Connection<TokioIo<Watched>, S>, conn: &Conn) -> Result
+    async fn drive<S>(
+        &self,
+        connection: http1::Connection<TokioIo<Watched>, S>,
+        conn: &Conn,
+    ) -> Result
     where
         S: hyper::service::HttpService<Incoming, ResBody = BusyBody>,
         S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -177,11 +192,14 @@ impl<H: Handler> HttpProtocol<H> {
             (Phase::Busy, Some(_)) => return Some(DRAIN_GRACE),
             (Phase::Head, _) => (conn.since(), self.limits.header_timeout),
             (Phase::Flushing, _) | (Phase::Idle, None) => (conn.since(), self.limits.keep_alive),
-            (Phase::Idle, Some(began)) => {
-                (conn.since().max(began), DRAIN_GRACE.min(self.limits.keep_alive))
-            }
+            (Phase::Idle, Some(began)) => (
+                conn.since().max(began),
+                DRAIN_GRACE.min(self.limits.keep_alive),
+            ),
         };
-        (since + limit).checked_sub(clock::now()).filter(|left| !left.is_zero())
+        (since + limit)
+            .checked_sub(clock::now())
+            .filter(|left| !left.is_zero())
     }
 
     /// Answers the first request of a connection over the limit, and closes it.
@@ -192,12 +210,16 @@ impl<H: Handler> HttpProtocol<H> {
                 let mut response = catch_panic(self.handler.connect_full(conn))
                     .await
                     .unwrap_or_else(|_| internal_error());
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
                 Ok::<_, Infallible>(response.map(|body| BusyBody::new(body, busy)))
             });
             let io = TokioIo::new(Watched::new(stream, conn.clone()));
             // The client gets its answer or is gone; either way there is nobody to tell.
-            let _ = self.drive(self.builder.serve_connection(io, service), conn).await;
+            let _ = self
+                .drive(self.builder.serve_connection(io, service), conn)
+                .await;
         }
         self.answering_full.fetch_sub(1, Ordering::Relaxed);
     }

@@ -116,7 +116,10 @@ impl Outbox {
     /// Refuses everything from now on and drops what waits.
     pub(super) fn close(&self) {
         let mut queue = self.lock();
-        *queue = Queue { closed: true, ..Queue::default() };
+        *queue = Queue {
+            closed: true,
+            ..Queue::default()
+        };
         drop(queue);
         self.drained.notify_waiters();
     }

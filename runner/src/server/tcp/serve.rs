@@ -44,7 +44,9 @@ where
     Fut: Future<Output = Result<H>>,
 {
     fn serve(&self, session: Session) -> Pin<Box<dyn Future<Output = Result> + '_>> {
-        Box::pin(run::<TcpProtocol<H>>(session, async |worker| (self.0)(worker).await))
+        Box::pin(run::<TcpProtocol<H>>(session, async |worker| {
+            (self.0)(worker).await
+        }))
     }
 }
 
@@ -60,7 +62,12 @@ impl<H: Handler> Protocol for TcpProtocol<H> {
     type Conn = Conn;
 
     fn new(handler: Arc<H>, worker: Worker, limits: Limits) -> Self {
-        Self { handler, worker, limits, answering_full: AtomicU32::new(0) }
+        Self {
+            handler,
+            worker,
+            limits,
+            answering_full: AtomicU32::new(0),
+        }
     }
 
     fn handler(&self) -> &H {
@@ -114,7 +121,10 @@ impl<H: Handler> TcpProtocol<H> {
             if buffer.capacity() < READ_MIN / 4 {
                 buffer.reserve(at_once);
             }
-            match conn.stream().try_read_buf(&mut (&mut buffer).limit(self.limits.receive_buffer)) {
+            match conn
+                .stream()
+                .try_read_buf(&mut (&mut buffer).limit(self.limits.receive_buffer))
+            {
                 Ok(0) => break,
                 Ok(length) if length == at_once => {
                     at_once = (at_once * 2).min(self.limits.receive_buffer);
