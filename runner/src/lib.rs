@@ -1,11 +1,12 @@
 //! Pre-fork, supervised, asynchronous network servers, declared with attributes.
 
 mod app;
+mod arguments;
 mod error;
+pub mod prelude;
 mod registry;
 mod server;
 mod spec;
-pub mod prelude;
 
 #[doc(hidden)]
 pub mod __private;

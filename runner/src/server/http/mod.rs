@@ -1,18 +1,39 @@
 //! HTTP servers.
 
-use super::Lifecycle;
+mod response;
+
+use super::{Lifecycle, Worker};
 use crate::error::{Error, Result};
 use std::future::Future;
+use std::net::SocketAddr;
 
 /// An HTTP request; its body is a stream that is read when the handler asks for it.
 pub type Request = axum_core::extract::Request;
 /// An HTTP response.
 pub type Response = axum_core::response::Response;
 pub use axum_core::response::IntoResponse;
+pub use response::HandlerError;
 
 /// A connection of an HTTP client.
 #[derive(Clone, Debug)]
-pub struct Conn(());
+pub struct Conn {
+    peer: SocketAddr,
+    worker: Worker,
+}
+
+impl Conn {
+    /// The address of the client.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The worker that serves the connection.
+    #[must_use]
+    pub fn worker(&self) -> &Worker {
+        &self.worker
+    }
+}
 
 /// The events of an http server.
 pub trait Handler: Lifecycle {
@@ -45,7 +66,6 @@ pub trait Handler: Lifecycle {
 
 /// A handler whose requests are answered by a tower service, `axum::Router` for example.
 pub struct WithService<H, S> {
-    #[expect(dead_code, reason = "contract only")]
     handler: H,
     #[expect(dead_code, reason = "contract only")]
     service: S,
@@ -57,3 +77,14 @@ impl<H: Handler, S> WithService<H, S> {
         Self { handler, service }
     }
 }
+
+impl<H: Lifecycle, S: Send + Sync + 'static> Lifecycle for WithService<H, S> {
+    fn drain(&self, worker: &Worker) -> impl Future<Output = Result> + Send {
+        self.handler.drain(worker)
+    }
+    fn worker_stop(&self, worker: &Worker) -> impl Future<Output = Result> + Send {
+        self.handler.worker_stop(worker)
+    }
+}
+
+impl<H: Handler, S: Send + Sync + 'static> Handler for WithService<H, S> {}

@@ -1,13 +1,31 @@
 //! TCP servers.
 
-use super::Lifecycle;
+use super::{Lifecycle, Worker};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use std::future::Future;
+use std::net::SocketAddr;
 
 /// A connection of a TCP client.
 #[derive(Clone, Debug)]
-pub struct Conn(());
+pub struct Conn {
+    peer: SocketAddr,
+    worker: Worker,
+}
+
+impl Conn {
+    /// The address of the client.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The worker that serves the connection.
+    #[must_use]
+    pub fn worker(&self) -> &Worker {
+        &self.worker
+    }
+}
 
 /// The events of a tcp server.
 pub trait Handler: Lifecycle {
