@@ -3,6 +3,7 @@
 #![deny(unsafe_code)]
 
 mod app;
+mod arguments;
 mod cli;
 mod config;
 mod control;

@@ -30,6 +30,38 @@ pub trait Registered {
     const ADDRESSES: &'static [&'static str];
 }
 
+/// Whether no address is in both lists. Port 0 is a new port each time.
+#[doc(hidden)]
+#[must_use]
+pub const fn distinct(one: &[&str], other: &[&str]) -> bool {
+    let mut i = 0;
+    while i < one.len() {
+        let mut j = 0;
+        while j < other.len() {
+            if same_address(one[i].as_bytes(), other[j].as_bytes()) {
+                return false;
+            }
+            j += 1;
+        }
+        i += 1;
+    }
+    true
+}
+
+const fn same_address(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < one.len() {
+        if one[i] != other[i] {
+            return false;
+        }
+        i += 1;
+    }
+    !matches!(one, [.., b':', b'0'])
+}
+
 /// Every `#[server]` that is linked into the program.
 #[distributed_slice]
 pub static SERVERS: [&'static ServerEntry];

@@ -14,7 +14,9 @@ impl Fixture {
         match std::env::var("FIXTURE_START").as_deref() {
             Ok("fail") => Err(Error::msg("told to fail")),
             Ok("command") => {
-                let status = std::process::Command::new("sh").args(["-c", "exit 7"]).status()?;
+                let status = std::process::Command::new("sh")
+                    .args(["-c", "exit 7"])
+                    .status()?;
                 println!("hook command {:?}", status.code());
                 Ok(())
             }
@@ -27,7 +29,12 @@ impl Fixture {
     }
 
     fn worker_exit(&self, exit: &WorkerExit) {
-        println!("hook worker_exit {} {} {}", exit.server(), exit.slot(), exit.was_asked());
+        println!(
+            "hook worker_exit {} {} {}",
+            exit.server(),
+            exit.slot(),
+            exit.was_asked()
+        );
     }
 }
 

@@ -48,8 +48,14 @@ impl Program {
     pub fn new(executable: impl AsRef<Path>) -> Start {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut command = Command::new(executable.as_ref());
-        command.current_dir(directory.path()).env("RUNNER_LOG", "info").stdin(Stdio::null());
-        Start { command, directory: Arc::new(directory) }
+        command
+            .current_dir(directory.path())
+            .env("RUNNER_LOG", "info")
+            .stdin(Stdio::null());
+        Start {
+            command,
+            directory: Arc::new(directory),
+        }
     }
 
     /// The pid of the process that was started: the master, unless it daemonizes.
@@ -74,12 +80,24 @@ impl Program {
         let began = Instant::now();
         let mut seen = self.lines.seen.lock().expect("no reader panics");
         loop {
-            if let Some(line) = seen.iter().filter(|line| line.contains(text)).nth(count - 1) {
+            if let Some(line) = seen
+                .iter()
+                .filter(|line| line.contains(text))
+                .nth(count - 1)
+            {
                 return line.clone();
             }
             let left = PATIENCE.saturating_sub(began.elapsed());
-            assert!(!left.is_zero(), "no `{text}` ({count}) in:\n{}", seen.join("\n"));
-            (seen, _) = self.lines.more.wait_timeout(seen, left).expect("no reader panics");
+            assert!(
+                !left.is_zero(),
+                "no `{text}` ({count}) in:\n{}",
+                seen.join("\n")
+            );
+            (seen, _) = self
+                .lines
+                .more
+                .wait_timeout(seen, left)
+                .expect("no reader panics");
         }
     }
 
@@ -101,7 +119,9 @@ impl Program {
     pub fn address(&self, server: &str) -> SocketAddr {
         let mark = format!("server=\"{server}\"");
         let line = self.wait_for(&mark);
-        let (_, addresses) = line.split_once("listening on ").expect("a line of the start-up table");
+        let (_, addresses) = line
+            .split_once("listening on ")
+            .expect("a line of the start-up table");
         let end = addresses.find([',', ' ']).unwrap_or(addresses.len());
         addresses[..end].parse().expect("an address")
     }
@@ -119,17 +139,22 @@ impl Program {
 
     /// Waits until there are `count` workers, all serving and of `generation` or later.
     pub fn wait_for_workers(&self, count: usize, generation: u32) -> Vec<Worker> {
-        eventually(&format!("{count} workers of generation {generation} serve"), || {
-            let workers = self.workers();
-            let fits = workers.iter().all(|worker| worker.serves_since(generation));
-            (workers.len() == count && fits).then_some(workers)
-        })
+        eventually(
+            &format!("{count} workers of generation {generation} serve"),
+            || {
+                let workers = self.workers();
+                let fits = workers.iter().all(|worker| worker.serves_since(generation));
+                (workers.len() == count && fits).then_some(workers)
+            },
+        )
     }
 
     /// Waits for the end of the process that was started.
     pub fn wait(&mut self) -> ExitStatus {
         let child = &mut self.child;
-        eventually("the program ends", || child.try_wait().expect("a child of ours"))
+        eventually("the program ends", || {
+            child.try_wait().expect("a child of ours")
+        })
     }
 
     /// Runs another command of the same program in its directory, such as `status`.
@@ -151,7 +176,8 @@ impl Worker {
     }
 
     fn serves_since(&self, generation: u32) -> bool {
-        self.serving_generation().is_some_and(|own| own >= generation)
+        self.serving_generation()
+            .is_some_and(|own| own >= generation)
     }
 }
 
@@ -206,7 +232,11 @@ impl Start {
         let lines = Arc::new(Lines::default());
         read(child.stdout.take().expect("a pipe"), lines.clone());
         read(child.stderr.take().expect("a pipe"), lines.clone());
-        Program { child, lines, directory: self.directory }
+        Program {
+            child,
+            lines,
+            directory: self.directory,
+        }
     }
 
     /// Starts it and waits for its end.
@@ -233,7 +263,9 @@ impl Drop for Program {
 pub fn workers_of(master: i32) -> Vec<Worker> {
     let title = |pid: i32| {
         let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        let title = String::from_utf8_lossy(&bytes).trim_end_matches('\0').to_owned();
+        let title = String::from_utf8_lossy(&bytes)
+            .trim_end_matches('\0')
+            .to_owned();
         (!title.is_empty()).then_some(Worker { pid, title })
     };
     children_of(master).into_iter().filter_map(title).collect()
@@ -241,7 +273,11 @@ pub fn workers_of(master: i32) -> Vec<Worker> {
 
 fn children_of(pid: i32) -> Vec<i32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    children.unwrap_or_default().split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+    children
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
 }
 
 /// Collects lines on a thread until the stream ends.
@@ -258,19 +294,28 @@ fn read(stream: impl Read + Send + 'static, lines: Arc<Lines>) {
 #[must_use]
 pub fn proc_status(pid: i32) -> HashMap<String, String> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let pair = |line: &str| line.split_once(':').map(|(k, v)| (k.to_owned(), v.trim().to_owned()));
+    let pair = |line: &str| {
+        line.split_once(':')
+            .map(|(k, v)| (k.to_owned(), v.trim().to_owned()))
+    };
     status.lines().filter_map(pair).collect()
 }
 
 /// Whether a process exists and is not a zombie.
 #[must_use]
 pub fn is_alive(pid: i32) -> bool {
-    proc_status(pid).get("State").is_some_and(|state| !state.starts_with('Z'))
+    proc_status(pid)
+        .get("State")
+        .is_some_and(|state| !state.starts_with('Z'))
 }
 
 /// Waits until a process is gone.
 pub fn wait_until_gone(pid: i32, within: Duration) {
     let began = Instant::now();
     eventually(&format!("{pid} is gone"), || (!is_alive(pid)).then_some(()));
-    assert!(began.elapsed() <= within, "{pid} took {:?} to go", began.elapsed());
+    assert!(
+        began.elapsed() <= within,
+        "{pid} took {:?} to go",
+        began.elapsed()
+    );
 }

@@ -33,7 +33,6 @@ impl LiveWorker {
     pub(super) fn new(child: Child, channel: UnixStream) -> Self {
         Self {
             child,
-            slot,
             channel,
             silent: false,
             heard: Vec::new(),

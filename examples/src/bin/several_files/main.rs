@@ -11,7 +11,12 @@ struct Program;
 impl Program {
     fn start(&self, master: &Master) {
         for server in master.servers() {
-            println!("{} serves {} on {:?}", server.name(), server.kind(), server.addresses());
+            println!(
+                "{} serves {} on {:?}",
+                server.name(),
+                server.kind(),
+                server.addresses()
+            );
         }
     }
 

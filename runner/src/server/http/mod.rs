@@ -11,9 +11,11 @@ mod io;
 mod response;
 mod serve;
 
+pub use ::http::StatusCode;
 pub use axum_core::response::IntoResponse;
 pub use conn::Conn;
 pub use handler::{Handler, WithService};
+pub use response::HandlerError;
 pub(crate) use serve::Http;
 
 /// An HTTP request; its body is a stream that is read when the handler asks for it.

@@ -127,9 +127,10 @@ impl<H: Handler> HttpProtocol<H> {
         let request: Request = request.map(Body::new);
         let mut response = match catch_panic(self.handler.request(request, conn)).await {
             Ok(mut response) => {
-                if let Some(HandlerError(error)) = response.extensions_mut().remove() {
+                if let Some(failed) = response.extensions_mut().remove::<HandlerError>() {
+                    let error = failed.error();
                     tracing::error!(%error, "request failed");
-                    notify("error", self.handler.error(conn, &error)).await;
+                    notify("error", self.handler.error(conn, error)).await;
                 }
                 response
             }

@@ -1,0 +1,222 @@
+//! The methods of handler traits: each takes the arguments of the user's method from the event, by their types.
+
+use crate::events::{Kind, Method, Owner, Parameter, Returns, Role};
+use crate::model::Handler;
+use crate::paths::Paths;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Type;
+use syn::spanned::Spanned;
+
+/// The method of an event of a server, when `owner` is the trait that has it.
+pub(super) fn method(
+    paths: &Paths,
+    self_type: &Type,
+    kind: &Kind,
+    owner: Owner,
+    handler: &Handler,
+) -> Option<TokenStream> {
+    let Role::Method(method) = &handler.event.role else {
+        return None;
+    };
+    (method.owner == owner).then(|| async_method(paths, self_type, kind, method, handler))
+}
+
+fn async_method(
+    paths: &Paths,
+    self_type: &Type,
+    kind: &Kind,
+    method: &Method,
+    handler: &Handler,
+) -> TokenStream {
+    let Paths { private, .. } = paths;
+    let Handler { name, cfgs, .. } = handler;
+    let parameters = parameters(paths, Some(kind), method.parameters);
+    let output = match method.returns {
+        Returns::Result => quote!(#private::Result),
+        Returns::Response => quote!(#private::http::Response),
+    };
+    let source = source(paths, method, &handler.arguments);
+    let values = values(paths, method.source, &handler.arguments);
+    let finish = finish(paths, method.returns, handler.output);
+    // an error about the future is an error about this function: it must point at the user's
+    let head = quote_spanned!(name.span()=> async fn #name(&self, #(#parameters),*) -> #output);
+    quote! {
+        #(#cfgs)*
+        #head {
+            let output = {
+                let mut event = #source;
+                let _ = &mut event;
+                <#self_type>::#name(self, #(#values),*)
+            };
+            #finish(output.await)
+        }
+    }
+}
+
+/// A hook of the master.
+pub(super) fn hook(paths: &Paths, self_type: &Type, handler: &Handler) -> Option<TokenStream> {
+    let Paths { private, .. } = paths;
+    let Role::Method(method) = &handler.event.role else {
+        return None;
+    };
+    let Handler { name, cfgs, .. } = handler;
+    let parameters = parameters(paths, None, method.parameters);
+    let source = source(paths, method, &handler.arguments);
+    let values = values(paths, method.source, &handler.arguments);
+    let finish = finish(paths, method.returns, handler.output);
+    Some(quote! {
+        #(#cfgs)*
+        fn #name(&self, #(#parameters),*) -> #private::Result {
+            let mut event = #source;
+            let _ = &mut event;
+            #finish(<#self_type>::#name(self, #(#values),*))
+        }
+    })
+}
+
+/// `request`: what needs only the head of the request is extracted first, in any position;
+/// then the body goes to those who read it.
+pub(super) fn request(paths: &Paths, self_type: &Type, handler: &Handler) -> TokenStream {
+    let Paths {
+        private,
+        arguments,
+        ok,
+        err,
+        ..
+    } = paths;
+    let Handler {
+        name,
+        cfgs,
+        arguments: types,
+        ..
+    } = handler;
+    let variables = variables(types);
+    let extraction = |step: &str| -> Vec<TokenStream> {
+        let step = format_ident!("{step}");
+        let extract = |(variable, argument): (&Ident, &Type)| {
+            let early = (step == "late").then(|| quote!(#variable,));
+            let span = argument.span();
+            let value = quote_spanned! {span=>
+                <#argument as #arguments::http::FromRequest<'_, _>>::#step(#early &mut event)
+            };
+            quote! {
+                let #variable = match #value.await {
+                    #ok(value) => value,
+                    #err(rejection) => return rejection,
+                };
+            }
+        };
+        variables.iter().zip(types).map(extract).collect()
+    };
+    let (early, late) = (extraction("early"), extraction("late"));
+    let finish = finish(paths, Returns::Response, handler.output);
+    let (request, conn) = (ident("request"), ident("conn"));
+    let head = quote_spanned! {name.span()=>
+        async fn #name(
+            &self,
+            #request: #private::http::Request,
+            #conn: &#private::http::Conn,
+        ) -> #private::http::Response
+    };
+    quote! {
+        #(#cfgs)*
+        #head {
+            let mut event = #arguments::http::Request::new(#request, #conn);
+            let _ = &mut event;
+            #(#early)*
+            #(#late)*
+            #finish(<#self_type>::#name(self, #(#variables),*).await)
+        }
+    }
+}
+
+/// The value of each argument, taken from `event`.
+pub(super) fn values(
+    paths: &Paths,
+    source: (&'static str, &'static str),
+    types: &[Type],
+) -> Vec<TokenStream> {
+    let Paths { arguments, .. } = paths;
+    let (module, from) = (
+        format_ident!("{}", source.0),
+        format_ident!("From{}", source.1),
+    );
+    let value = |argument: &Type| {
+        let span = argument.span();
+        quote_spanned!(span=> <#argument as #arguments::#module::#from<'_>>::take(&mut event))
+    };
+    types.iter().map(value).collect()
+}
+
+/// The event: a struct whose fields are the parameters of the method.
+fn source(paths: &Paths, method: &Method, types: &[Type]) -> TokenStream {
+    let Paths { arguments, .. } = paths;
+    let (module, event) = (
+        format_ident!("{}", method.source.0),
+        format_ident!("{}", method.source.1),
+    );
+    let from = format_ident!("From{event}");
+    let fields = method
+        .parameters
+        .iter()
+        .map(|parameter| ident(parameter.name()));
+    // data is moved into the last argument that takes it, and the event must know which one is last
+    let takers = method.parameters.contains(&Parameter::Data).then(|| {
+        let takes = types.iter().map(|argument| {
+            let span = argument.span();
+            quote_spanned!(span=> <#argument as #arguments::#module::#from<'_>>::TAKES)
+        });
+        quote!(takers: 0 #(+ #takes)*)
+    });
+    quote!(#arguments::#module::#event { #(#fields,)* #takers })
+}
+
+/// The function that turns what the user's method returned into what the trait's returns.
+fn finish(paths: &Paths, returns: Returns, span: Span) -> TokenStream {
+    let Paths { arguments, .. } = paths;
+    match returns {
+        Returns::Result => quote_spanned!(span=> #arguments::finished),
+        Returns::Response => quote_spanned!(span=> #arguments::responded),
+    }
+}
+
+fn parameters(paths: &Paths, kind: Option<&Kind>, parameters: &[Parameter]) -> Vec<TokenStream> {
+    let Paths { private, .. } = paths;
+    let parameter = |parameter: &Parameter| {
+        let name = ident(parameter.name());
+        let of_kind = kind.map(|kind| format_ident!("{}", kind.name));
+        match parameter {
+            Parameter::Conn => quote!(#name: &#private::#of_kind::Conn),
+            Parameter::Data => quote!(#name: #private::Bytes),
+            Parameter::Error => quote!(#name: &#private::Error),
+            Parameter::Worker => quote!(#name: &#private::Worker),
+            Parameter::Master => quote!(#name: &#private::Master),
+            Parameter::Exit => quote!(#name: &#private::WorkerExit),
+        }
+    };
+    parameters.iter().map(parameter).collect()
+}
+
+fn variables(types: &[Type]) -> Vec<Ident> {
+    (0..types.len())
+        .map(|index| format_ident!("argument_{index}"))
+        .collect()
+}
+
+fn ident(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
+impl Parameter {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Conn => "conn",
+            Self::Data => "data",
+            Self::Error => "error",
+            Self::Worker => "worker",
+            Self::Master => "master",
+            Self::Exit => "exit",
+        }
+    }
+}

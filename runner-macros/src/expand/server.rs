@@ -1,0 +1,157 @@
+//! A `#[server]`: its handler traits, its builder and its registration.
+
+use super::{handlers, import_main, item, settings};
+use crate::events::{Owner, SERVICE_SOURCE, WORKER_START_SOURCE};
+use crate::model::{Handler, Server};
+use crate::paths::Paths;
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+
+pub(crate) fn server(tokens: &TokenStream, server: &Server) -> TokenStream {
+    let paths = Paths::new(server.root.as_ref());
+    let (item, main) = (item(tokens), import_main(&paths, &server.cfgs));
+    let (lifecycle, handler) = (lifecycle(&paths, server), handler(&paths, server));
+    let (registered, once) = (registered(&paths, server), once(server));
+    let cfgs = &server.cfgs;
+    quote! {
+        #item
+        #main
+        #(#cfgs)*
+        const _: () = {
+            #lifecycle
+            #handler
+            #registered
+            #once
+        };
+    }
+}
+
+fn lifecycle(paths: &Paths, server: &Server) -> TokenStream {
+    let Paths { private, .. } = paths;
+    let self_type = &server.self_type;
+    let methods = methods(paths, server, Owner::Lifecycle);
+    quote! {
+        #[automatically_derived]
+        impl #private::Lifecycle for #self_type {
+            #(#methods)*
+        }
+    }
+}
+
+fn handler(paths: &Paths, server: &Server) -> TokenStream {
+    let Paths { private, .. } = paths;
+    let (self_type, module) = (&server.self_type, format_ident!("{}", server.kind.name));
+    let methods = methods(paths, server, Owner::Handler);
+    let request = server
+        .handler("request")
+        .map(|handler| handlers::request(paths, self_type, handler));
+    quote! {
+        #[automatically_derived]
+        impl #private::#module::Handler for #self_type {
+            #request
+            #(#methods)*
+        }
+    }
+}
+
+fn methods(paths: &Paths, server: &Server, owner: Owner) -> Vec<TokenStream> {
+    let methods = server.handlers.iter();
+    let method = |handler| handlers::method(paths, &server.self_type, server.kind, owner, handler);
+    methods.filter_map(method).collect()
+}
+
+fn registered(paths: &Paths, server: &Server) -> TokenStream {
+    let Paths { private, str, .. } = paths;
+    let (self_type, addresses) = (&server.self_type, server.addresses());
+    let constructor = constructor(paths, server);
+    let calls = settings::calls(paths, &server.settings);
+    quote! {
+        #[automatically_derived]
+        impl #private::Registered for #self_type {
+            const ENTRY: &'static #private::ServerEntry = &#private::ServerEntry {
+                build: || #constructor #calls,
+            };
+            const ADDRESSES: &'static [&'static #str] = &[#(#addresses),*];
+        }
+
+        #[#private::linkme::distributed_slice(#private::SERVERS)]
+        #[linkme(crate = #private::linkme)]
+        static __REGISTERED: &#private::ServerEntry =
+            <#self_type as #private::Registered>::ENTRY;
+    }
+}
+
+/// The call of the builder that says how a worker makes its handler. It has the span of the
+/// attribute, which is what the start-up table prints.
+fn constructor(paths: &Paths, server: &Server) -> TokenStream {
+    let Paths {
+        private,
+        arguments,
+        error,
+        ok,
+        ..
+    } = paths;
+    let self_type = &server.self_type;
+    let constructor = format_ident!("{}", server.kind.constructor.unwrap_or("http_with"));
+    let handler = match server.handler("worker_start") {
+        Some(handler) => worker_start(paths, server, handler),
+        None => {
+            let span = syn::spanned::Spanned::span(self_type);
+            quote_spanned!(span=> #arguments::default_handler::<#self_type>())
+        }
+    };
+    let served = match server.handler("service") {
+        Some(service) => {
+            let (name, span) = (&service.name, service.output);
+            let values = handlers::values(paths, SERVICE_SOURCE, &service.arguments);
+            quote_spanned! {span=>
+                let service = {
+                    let mut event = #arguments::lifecycle::Service { worker: &worker };
+                    <#self_type>::#name(&handler, #(#values),*)
+                };
+                let service = #arguments::service(service.await);
+                #ok::<_, #error>(#private::http::WithService::new(handler, service))
+            }
+        }
+        None => quote!(#ok::<_, #error>(handler)),
+    };
+    quote! {
+        #private::Server::#constructor(|worker: #private::Worker| async move {
+            let _ = &worker;
+            let handler: #self_type = #handler;
+            #served
+        })
+    }
+}
+
+fn worker_start(paths: &Paths, server: &Server, handler: &Handler) -> TokenStream {
+    let Paths { arguments, .. } = paths;
+    let (self_type, name) = (&server.self_type, &handler.name);
+    let values = handlers::values(paths, WORKER_START_SOURCE, &handler.arguments);
+    let constructed = quote_spanned! {handler.output=>
+        #arguments::constructed::<#self_type, _>(constructed.await)?
+    };
+    quote! {{
+        let constructed = {
+            let mut event = #arguments::lifecycle::WorkerStart { worker: &worker };
+            let _ = &mut event;
+            <#self_type>::#name(#(#values),*)
+        };
+        #constructed
+    }}
+}
+
+/// A second `#[server]` on the same type defines this constant twice, and its name is the error.
+fn once(server: &Server) -> TokenStream {
+    let self_type = &server.self_type;
+    let span = syn::spanned::Spanned::span(self_type);
+    let name = proc_macro2::Ident::new("THIS_TYPE_ALREADY_HAS_A_SERVER_ATTRIBUTE", span);
+    quote! {
+        #[automatically_derived]
+        impl #self_type {
+            #[doc(hidden)]
+            #[allow(dead_code)]
+            const #name: () = ();
+        }
+    }
+}

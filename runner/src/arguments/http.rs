@@ -1,0 +1,185 @@
+//! The events of an http server.
+//!
+//! The arguments of `request` are axum-core's extractors beside the connection. Extraction has two
+//! steps. First (`early`) every argument that needs only the head of the request is taken, wherever
+//! it stands; then (`late`) the body goes to those who read it. The last of them gets the request
+//! itself, so one reader costs no copy; for more than one the body is read into memory.
+
+use super::event;
+use crate::error::Error;
+use crate::server::Worker;
+use crate::server::http::{Conn, IntoResponse, Response};
+use axum_core::body::Body;
+use axum_core::extract::{self, FromRequestParts};
+use bytes::Bytes;
+use http::request::Parts;
+use std::future::Future;
+use std::net::SocketAddr;
+
+/// `request`: a request has arrived.
+pub struct Request<'a> {
+    conn: &'a Conn,
+    parts: Parts,
+    body: Body,
+    /// How many arguments have yet to read the body.
+    readers: u32,
+}
+
+impl<'a> Request<'a> {
+    /// The request as it came from the connection.
+    pub fn new(request: extract::Request, conn: &'a Conn) -> Self {
+        let (parts, body) = request.into_parts();
+        Self {
+            conn,
+            parts,
+            body,
+            readers: 0,
+        }
+    }
+
+    /// The request for the next reader of the body.
+    async fn read(&mut self) -> Result<extract::Request, Response> {
+        self.readers = self.readers.saturating_sub(1);
+        let body = std::mem::take(&mut self.body);
+        if self.readers == 0 {
+            let nothing = ::http::Request::new(()).into_parts().0;
+            let parts = std::mem::replace(&mut self.parts, nothing);
+            return Ok(extract::Request::from_parts(parts, body));
+        }
+        let request = extract::Request::from_parts(self.parts.clone(), body);
+        let read = <Bytes as extract::FromRequest<()>>::from_request(request, &()).await;
+        let bytes = read.map_err(IntoResponse::into_response)?;
+        self.body = Body::from(bytes.clone());
+        Ok(extract::Request::from_parts(
+            self.parts.clone(),
+            Body::from(bytes),
+        ))
+    }
+}
+
+/// How a type is taken from a request; only one of them holds for each type.
+pub mod via {
+    /// From the connection.
+    pub struct Conn;
+    /// By axum-core's `FromRequestParts`.
+    pub struct Parts;
+    /// By axum-core's `FromRequest`.
+    pub struct Body;
+}
+
+/// A type that can be taken from [`Request`].
+#[diagnostic::on_unimplemented(
+    message = "a `request` handler cannot take an argument of type `{Self}`",
+    label = "not an argument of this event",
+    note = "available: `Request`, `Method`, `Uri`, `HeaderMap`, `Bytes`, `String`, `&http::Conn`, `&Worker`, `SocketAddr`, and every extractor of axum that needs no state"
+)]
+pub trait FromRequest<'a, Via>: Sized {
+    /// What the first step leaves for the second.
+    type Early: Send;
+
+    /// The first step; an error is the response.
+    fn early(event: &mut Request<'a>)
+    -> impl Future<Output = Result<Self::Early, Response>> + Send;
+
+    /// The second step; an error is the response.
+    fn late(
+        early: Self::Early,
+        event: &mut Request<'a>,
+    ) -> impl Future<Output = Result<Self, Response>> + Send;
+}
+
+macro_rules! from_connection {
+    ($($argument:ty => |$event:ident| $value:expr;)*) => {
+        $(
+            impl<'a> FromRequest<'a, via::Conn> for $argument {
+                type Early = Self;
+
+                async fn early($event: &mut Request<'a>) -> Result<Self, Response> {
+                    Ok($value)
+                }
+
+                async fn late(early: Self, _: &mut Request<'a>) -> Result<Self, Response> {
+                    Ok(early)
+                }
+            }
+        )*
+    };
+}
+
+from_connection! {
+    &'a Conn => |event| event.conn;
+    &'a Worker => |event| event.conn.worker();
+    SocketAddr => |event| event.conn.peer();
+}
+
+#[diagnostic::do_not_recommend]
+impl<'a, T: FromRequestParts<()> + Send> FromRequest<'a, via::Parts> for T {
+    type Early = Self;
+
+    async fn early(event: &mut Request<'a>) -> Result<Self, Response> {
+        let taken = T::from_request_parts(&mut event.parts, &()).await;
+        taken.map_err(IntoResponse::into_response)
+    }
+
+    async fn late(early: Self, _: &mut Request<'a>) -> Result<Self, Response> {
+        Ok(early)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<'a, T: extract::FromRequest<()>> FromRequest<'a, via::Body> for T {
+    type Early = ();
+
+    async fn early(event: &mut Request<'a>) -> Result<(), Response> {
+        event.readers = event.readers.saturating_add(1);
+        Ok(())
+    }
+
+    async fn late((): (), event: &mut Request<'a>) -> Result<Self, Response> {
+        let request = event.read().await?;
+        T::from_request(request, &())
+            .await
+            .map_err(IntoResponse::into_response)
+    }
+}
+
+event! {
+    /// `connect`: a client has connected.
+    pub struct Connect<'a> { conn: &'a Conn }
+    pub trait FromConnect:
+        "a `connect` handler cannot take an argument of type `{Self}`",
+        "available: `&http::Conn`, `&Worker`";
+    &'a Conn => |event| event.conn;
+    &'a Worker => |event| event.conn.worker();
+}
+
+event! {
+    /// `close`: a connection is closed.
+    pub struct Close<'a> { conn: &'a Conn }
+    pub trait FromClose:
+        "a `close` handler cannot take an argument of type `{Self}`",
+        "available: `&http::Conn`, `&Worker`";
+    &'a Conn => |event| event.conn;
+    &'a Worker => |event| event.conn.worker();
+}
+
+event! {
+    /// `error`: a handler failed or the connection broke.
+    pub struct Failure<'a> { conn: &'a Conn, error: &'a Error }
+    pub trait FromFailure:
+        "an `error` handler cannot take an argument of type `{Self}`",
+        "available: `&http::Conn`, `&Error`, `&Worker`";
+    &'a Conn => |event| event.conn;
+    &'a Error => |event| event.error;
+    &'a Worker => |event| event.conn.worker();
+}
+
+event! {
+    /// `connect_full`: a client has connected to a worker at its limit.
+    pub struct ConnectFull<'a> { conn: &'a Conn }
+    pub trait FromConnectFull:
+        "a `connect_full` handler cannot take an argument of type `{Self}`",
+        "available: `&http::Conn`, `&Worker`";
+    &'a Conn => |event| event.conn;
+    &'a Worker => |event| event.conn.worker();
+}
