@@ -1,0 +1,219 @@
+//! The command line.
+
+use crate::measure::Scenario;
+use crate::peer::Peer;
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use std::time::Duration;
+
+/// What the command line asks for.
+pub(crate) struct Options {
+    pub(crate) task: Task,
+    /// How long one measurement lasts.
+    pub(crate) duration: Duration,
+    pub(crate) rounds: u32,
+    pub(crate) scenarios: Vec<Scenario>,
+    pub(crate) peers: Vec<Peer>,
+    /// How many reloads or kills.
+    pub(crate) count: u32,
+    /// Between two kills: long enough that no supervisor takes them for a crash loop.
+    pub(crate) pause: Duration,
+    pub(crate) json: bool,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Throughput, CPU, latency and memory under each scenario.
+    Measure,
+    /// Requests that fail while the workers are replaced.
+    Reload,
+    /// The time from the death of a worker to its successor's first answer.
+    Respawn,
+}
+
+/// The options of this process; wrong ones end it with a message.
+pub(crate) fn parse() -> Options {
+    options(&command().get_matches())
+}
+
+fn command() -> Command {
+    let number = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .help(help)
+            .value_parser(value_parser!(u32).range(1..=3600))
+    };
+    Command::new("compare")
+        .about("Measures a runner program against plain hyper and nginx in one interleaved run")
+        .arg(
+            number(
+                "seconds",
+                "Length of one measurement [default: 4; reload: 10]",
+            )
+            .global(true),
+        )
+        .arg(number("rounds", "Rounds over all peers and scenarios").default_value("3"))
+        .arg(
+            Arg::new("scenario")
+                .long("scenario")
+                .help("Only this scenario; may be repeated")
+                .action(ArgAction::Append)
+                .value_parser(PossibleValuesParser::new(Scenario::ALL.map(Scenario::name))),
+        )
+        .arg(
+            Arg::new("peer")
+                .long("peer")
+                .help("Only this peer; may be repeated")
+                .global(true)
+                .action(ArgAction::Append)
+                .value_parser(PossibleValuesParser::new(Peer::ALL.map(Peer::name))),
+        )
+        .arg(
+            Arg::new("quick")
+                .long("quick")
+                .help("One round of one second each: does it run at all?")
+                .action(ArgAction::SetTrue),
+        )
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .help("Print JSON instead of a table")
+                .global(true)
+                .action(ArgAction::SetTrue),
+        )
+        .subcommand(
+            Command::new("reload")
+                .about(
+                    "Counts the requests that fail while the workers are replaced again and again",
+                )
+                .arg(number("count", "Reloads in one run").default_value("10")),
+        )
+        .subcommand(
+            Command::new("respawn")
+                .about("Times the successor of a worker that was killed")
+                .arg(number("count", "Kills").default_value("30"))
+                .arg(
+                    Arg::new("pause")
+                        .long("pause")
+                        .help("Milliseconds between two kills")
+                        .value_parser(value_parser!(u64).range(0..=60_000))
+                        .default_value("1100"),
+                ),
+        )
+}
+
+fn options(matches: &ArgMatches) -> Options {
+    let (task, sub) = match matches.subcommand() {
+        Some(("reload", sub)) => (Task::Reload, sub),
+        Some(("respawn", sub)) => (Task::Respawn, sub),
+        _ => (Task::Measure, matches),
+    };
+    let quick = matches.get_flag("quick");
+    let default_seconds = if quick {
+        1
+    } else if task == Task::Reload {
+        10
+    } else {
+        4
+    };
+    let seconds: u32 = sub.get_one("seconds").copied().unwrap_or(default_seconds);
+    let rounds = matches.get_one("rounds").copied().unwrap_or(1);
+    let millis = sub
+        .try_get_one("pause")
+        .ok()
+        .flatten()
+        .copied()
+        .unwrap_or(0);
+    Options {
+        task,
+        duration: Duration::from_secs(u64::from(seconds)),
+        rounds: if quick { 1 } else { rounds },
+        scenarios: chosen(matches, "scenario", &Scenario::ALL, Scenario::name),
+        peers: chosen(sub, "peer", &Peer::ALL, Peer::name),
+        count: sub
+            .try_get_one("count")
+            .ok()
+            .flatten()
+            .copied()
+            .unwrap_or(0),
+        pause: Duration::from_millis(millis),
+        json: sub.get_flag("json"),
+    }
+}
+
+/// The members of `all` that were named, or all of them when none was.
+fn chosen<T: Copy>(
+    matches: &ArgMatches,
+    flag: &str,
+    all: &[T],
+    name: fn(T) -> &'static str,
+) -> Vec<T> {
+    let Some(named) = matches.get_many::<String>(flag) else {
+        return all.to_vec();
+    };
+    let named: Vec<_> = named.collect();
+    all.iter()
+        .copied()
+        .filter(|item| named.iter().any(|text| *text == name(*item)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str) -> Options {
+        let words = std::iter::once("compare").chain(line.split_whitespace());
+        options(
+            &command()
+                .try_get_matches_from(words)
+                .expect("the line parses"),
+        )
+    }
+
+    #[test]
+    fn without_flags_everything_is_measured() {
+        let options = check("");
+        assert_eq!(options.task, Task::Measure);
+        assert_eq!(
+            (options.duration, options.rounds),
+            (Duration::from_secs(4), 3)
+        );
+        assert_eq!(options.scenarios, Scenario::ALL);
+        assert_eq!(options.peers, Peer::ALL);
+    }
+
+    #[test]
+    fn flags_narrow_the_run() {
+        let options = check("--quick --scenario pipelined --peer nginx --peer runner --json");
+        assert_eq!(
+            (options.duration, options.rounds),
+            (Duration::from_secs(1), 1)
+        );
+        assert_eq!(options.scenarios, [Scenario::Pipelined]);
+        assert_eq!(options.peers, [Peer::Runner, Peer::Nginx]);
+        assert!(options.json);
+    }
+
+    #[test]
+    fn subcommands_have_their_own_defaults() {
+        let reload = check("reload --peer runner");
+        assert_eq!((reload.task, reload.count), (Task::Reload, 10));
+        assert_eq!(reload.duration, Duration::from_secs(10));
+        assert_eq!(reload.peers, [Peer::Runner]);
+        let respawn = check("respawn --count 5 --pause 20");
+        assert_eq!((respawn.task, respawn.count), (Task::Respawn, 5));
+        assert_eq!(respawn.pause, Duration::from_millis(20));
+    }
+
+    #[test]
+    fn an_unknown_peer_is_refused() {
+        assert!(
+            command()
+                .try_get_matches_from(["compare", "--peer", "apache"])
+                .is_err()
+        );
+    }
+}

@@ -1,0 +1,76 @@
+//! Measures a runner program against plain hyper and nginx, all in one interleaved run on loopback.
+//!
+//! `README.md` of this crate says how to run it and what each figure means.
+
+mod cli;
+mod load;
+mod measure;
+mod peer;
+mod process;
+mod reload;
+mod report;
+mod respawn;
+
+use cli::{Options, Task};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The result of anything that can fail here; the message is shown to the person at the terminal.
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    match run(&cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result {
+    let interrupt = Interrupt::new()?;
+    if cfg!(debug_assertions) {
+        eprintln!("warning: a debug build measures nothing of worth; add `--release`");
+    }
+    load::require_wrk()?;
+    peer::build_programs()?;
+    let peers = peer::available(&options.peers);
+    let printed = match options.task {
+        Task::Measure => {
+            let rows = measure::rounds(options, &peers, &interrupt)?;
+            if options.json {
+                report::json(&rows)
+            } else {
+                report::table(&rows)
+            }
+        }
+        Task::Reload => report::reloads(&reload::run(options, &peers, &interrupt)?, options.json),
+        Task::Respawn => {
+            report::respawns(&respawn::run(options, &peers, &interrupt)?, options.json)
+        }
+    };
+    print!("{printed}");
+    Ok(())
+}
+
+/// Turns an interrupt into an ordinary error, so that everything started is ended on the way out.
+struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    fn new() -> Result<Self> {
+        let flag = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&flag))?;
+        }
+        Ok(Self(flag))
+    }
+
+    fn check(&self) -> Result {
+        if self.0.load(Ordering::Relaxed) {
+            return Err("interrupted".into());
+        }
+        Ok(())
+    }
+}
