@@ -8,9 +8,12 @@ mod server;
 mod spec;
 #[cfg_attr(
     not(test),
-    expect(dead_code, reason = "the master loop that drives it comes next")
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the master loop that drives it comes next"
+    )
 )]
-#[expect(unused_imports, reason = "the master loop that drives it comes next")]
 mod supervisor;
 
 #[doc(hidden)]
