@@ -185,6 +185,18 @@ impl Cause {
     }
 }
 
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Asked => f.write_str("asked"),
+            Self::Overdue => f.write_str("overdue"),
+            Self::StartTimeout => f.write_str("not ready in time"),
+            Self::StartFailed(reason) => write!(f, "cannot serve: {reason}"),
+            Self::Crashed => f.write_str("crashed"),
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -27,7 +27,9 @@ impl BackOff {
             .first_delay
             .saturating_mul(1 << doublings)
             .min(settings.max_delay);
-        jitter.blur(delay).min(settings.max_delay)
+        jitter
+            .blur(delay, settings.jitter_percent)
+            .min(settings.max_delay)
     }
 
     /// How many failures there were since the last stable life.
@@ -36,8 +38,7 @@ impl BackOff {
     }
 }
 
-/// Keeps slots that failed together from coming back together. The same seed gives the same
-/// sequence.
+/// A sequence of numbers without pattern, the same for the same seed (xorshift).
 #[derive(Clone, Debug)]
 pub(super) struct Jitter {
     state: u64,
@@ -49,12 +50,14 @@ impl Jitter {
         Self { state: seed.max(1) }
     }
 
-    /// The time, up to 10 % shorter or longer.
-    fn blur(&mut self, time: Time) -> Time {
+    /// The time, up to so many percent shorter or longer.
+    fn blur(&mut self, time: Time, percent: u32) -> Time {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;
-        let per_mille = 900 + (self.state % 201) as u32;
+        let spread = percent.min(100) * 10;
+        let offset = self.state % (u64::from(spread) * 2 + 1);
+        let per_mille = 1000 - spread + offset as u32;
         (time / 1000).saturating_mul(per_mille)
     }
 }

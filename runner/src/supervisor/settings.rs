@@ -20,7 +20,10 @@ pub(crate) struct Settings {
     pub(crate) max_delay: Time,
     /// A worker that was READY for this long ends the crash loop of its slot. Default: 1 s.
     pub(crate) stable_after: Time,
-    /// Where the jitter of the delays starts from. Default: 1.
+    /// By how many percent a delay may be shorter or longer, so that slots that failed together do
+    /// not come back together. At most 100. Default: 10.
+    pub(crate) jitter_percent: u32,
+    /// Where the jitter starts from: the same seed gives the same delays. Default: 1.
     pub(crate) seed: u64,
 }
 
@@ -44,6 +47,7 @@ impl Default for Settings {
             first_delay: Time::from_millis(100),
             max_delay: Time::from_secs(30),
             stable_after: Time::from_secs(1),
+            jitter_percent: 10,
             seed: 1,
         }
     }
