@@ -1,0 +1,31 @@
+//! Every form of the attributes in edition 2021.
+
+use runner::prelude::*;
+
+#[derive(Default)]
+struct Api;
+
+#[server(http, bind = "127.0.0.1:0")]
+impl Api {
+    async fn request(&self, conn: &runner::http::Conn, body: Bytes) -> String {
+        format!("{} bytes from {}\n", body.len(), conn.peer())
+    }
+}
+
+struct Echo;
+
+#[server(tcp, bind = "127.0.0.1:0")]
+impl Echo {
+    async fn worker_start(worker: &Worker) -> Self {
+        let _ = worker;
+        Self
+    }
+
+    async fn receive(&self, conn: &Conn, data: Bytes) -> std::io::Result<()> {
+        let _ = (conn, data);
+        Ok(())
+    }
+}
+
+#[master]
+struct App;
