@@ -10,7 +10,9 @@ use crate::server::{Worker, http, tcp};
 use crate::spec::{
     Accept, Addresses, Kind, Master, Spawn, Term, WorkerExit, Workers, default_name,
 };
+use std::fmt::Display;
 use std::future::Future;
+use std::io::Write as _;
 use std::panic::Location;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -75,14 +77,11 @@ impl App {
             invocation.overrides,
         );
         match sources.and_then(|sources| self.config(&sources)) {
-            Ok(config) => {
-                match invocation.verb {
-                    Verb::ConfigShow => print!("{config}"),
-                    Verb::ConfigCheck => println!("ok"),
-                    _ => {}
-                }
-                ExitCode::SUCCESS
-            }
+            Ok(config) => match invocation.verb {
+                Verb::ConfigShow => print(&config),
+                Verb::ConfigCheck => print(&"ok\n"),
+                _ => ExitCode::SUCCESS,
+            },
             Err(errors) => {
                 eprintln!("{errors}");
                 ExitCode::FAILURE
@@ -178,6 +177,14 @@ impl Server {
     }
 }
 
+/// Unlike `print!`, it does not panic when the reader has gone.
+fn print(text: &dyn Display) -> ExitCode {
+    match write!(std::io::stdout(), "{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
 /// A setter for each row of a table of options.
 macro_rules! setters {
     ($owner:ident:
@@ -200,3 +207,45 @@ macro_rules! setters {
 
 server_options!(setters Server);
 master_options!(setters App);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::Lifecycle;
+    use bytes::Bytes;
+
+    struct EchoServer;
+
+    impl Lifecycle for EchoServer {}
+
+    impl tcp::Handler for EchoServer {
+        async fn receive(&self, _: &tcp::Conn, _: Bytes) -> Result {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_server_keeps_its_options_and_where_it_was_declared() {
+        let line = line!() + 1;
+        let server = Server::tcp(EchoServer)
+            .bind(["127.0.0.1:1", "[::1]:2"])
+            .workers(5)
+            .stdout("log")
+            .drain_timeout(Duration::from_secs(5));
+        assert_eq!((server.place.file(), server.place.line()), (file!(), line));
+        assert_eq!(
+            (server.kind, server.name.as_str()),
+            (Kind::Tcp, "echo_server")
+        );
+        let options = server.options;
+        assert_eq!(
+            options.bind,
+            Some(Addresses::from(["127.0.0.1:1", "[::1]:2"]))
+        );
+        assert_eq!(options.workers, Some(Workers::Fixed(5)));
+        assert_eq!(options.stdout, Some(PathBuf::from("log")));
+        assert_eq!(options.drain_timeout, Some(Duration::from_secs(5)));
+        assert_eq!(options.start_timeout, None);
+        assert_eq!(Server::tcp(EchoServer).name("Echo").name, "Echo");
+    }
+}
