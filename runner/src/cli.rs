@@ -69,7 +69,6 @@ fn program_name(arg: Option<OsString>) -> String {
 
 fn command(program: &str) -> Command {
     Command::new(program.to_owned())
-        .no_binary_name(true)
         .disable_help_subcommand(true)
         .arg(
             Arg::new("config")
@@ -125,13 +124,14 @@ fn verb(matches: &ArgMatches) -> Option<Verb> {
     })
 }
 
-/// Takes the `--server.…` and `--master.…` out of the arguments: which there are, clap cannot know.
+/// Takes the `--server.…` and `--master.…` out of the arguments, for clap cannot know which there are;
+/// the rest is for clap, with the name of the program in front.
 fn extract_overrides(
     args: impl Iterator<Item = OsString>,
     command: &mut Command,
 ) -> Result<(Vec<Override>, Vec<OsString>), clap::Error> {
     let mut overrides = Vec::new();
-    let mut rest = Vec::new();
+    let mut rest = vec![OsString::from(command.get_name())];
     let mut args = args.peekable();
     while let Some(arg) = args.next() {
         let bytes = arg.as_bytes();
@@ -150,7 +150,7 @@ fn extract_overrides(
             }
             None => (
                 bytes,
-                args.next_if(|next| !next.as_bytes().starts_with(b"-")),
+                args.next_if(|next| !next.as_bytes().starts_with(b"--")),
             ),
         };
         let name = String::from_utf8_lossy(name).into_owned();
@@ -162,4 +162,152 @@ fn extract_overrides(
     }
     rest.extend(args);
     Ok((overrides, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::os::unix::ffi::OsStringExt as _;
+
+    fn parse_line(line: &str) -> Result<Invocation, clap::Error> {
+        let args = std::iter::once("/opt/bin/demo").chain(line.split_whitespace());
+        parse(args.map(OsString::from))
+    }
+
+    #[test]
+    fn command_lines() {
+        let stop = |now| Verb::Stop { now };
+        for (line, verb, config_file, overrides) in [
+            ("", Verb::Run, None, ""),
+            ("run", Verb::Run, None, ""),
+            ("start", Verb::Start, None, ""),
+            ("stop", stop(false), None, ""),
+            ("stop --now", stop(true), None, ""),
+            ("reload", Verb::Reload, None, ""),
+            ("restart", Verb::Restart, None, ""),
+            ("status", Verb::Status, None, ""),
+            ("config show", Verb::ConfigShow, None, ""),
+            ("config check", Verb::ConfigCheck, None, ""),
+            ("--config a.toml", Verb::Run, Some("a.toml"), ""),
+            ("--config=a.toml run", Verb::Run, Some("a.toml"), ""),
+            (
+                "config show --config a.toml",
+                Verb::ConfigShow,
+                Some("a.toml"),
+                "",
+            ),
+            (
+                "--server.echo.workers=4",
+                Verb::Run,
+                None,
+                "--server.echo.workers=4",
+            ),
+            (
+                "run --server.echo.workers 4 --master.umask=027",
+                Verb::Run,
+                None,
+                "--server.echo.workers=4 --master.umask=027",
+            ),
+            (
+                "--server.echo.workers 4 stop --now",
+                stop(true),
+                None,
+                "--server.echo.workers=4",
+            ),
+            ("--master.umask -1", Verb::Run, None, "--master.umask=-1"),
+            ("--master.name=a=b", Verb::Run, None, "--master.name=a=b"),
+            ("--master.name=", Verb::Run, None, "--master.name="),
+        ] {
+            let actual = parse_line(line).expect(line);
+            let given: Vec<String> = actual
+                .overrides
+                .iter()
+                .map(|Override { name, value }| format!("{name}={}", value.display()))
+                .collect();
+            assert_eq!(actual.program, "demo");
+            assert_eq!(actual.verb, verb, "{line}");
+            assert_eq!(actual.config_file, config_file.map(PathBuf::from), "{line}");
+            assert_eq!(given.join(" "), overrides, "{line}");
+        }
+    }
+
+    #[test]
+    fn command_lines_with_errors() {
+        for (line, expected) in [
+            ("strat", "error: unrecognized subcommand 'strat'"),
+            ("reload --now", "error: unexpected argument '--now' found"),
+            (
+                "--config",
+                "error: a value is required for '--config <FILE>' but none was supplied",
+            ),
+            (
+                "--workers=4",
+                "error: unexpected argument '--workers' found",
+            ),
+            (
+                "--server.echo.workers",
+                "error: no value for '--server.echo.workers'; write '--server.echo.workers=VALUE'",
+            ),
+            (
+                "--server.echo.workers --config a",
+                "error: no value for '--server.echo.workers'; write '--server.echo.workers=VALUE'",
+            ),
+            ("--version", "error: unexpected argument '--version' found"),
+            (
+                "-- --server.echo.workers=4",
+                "error: unrecognized subcommand '--server.echo.workers=4'",
+            ),
+        ] {
+            let error = parse_line(line).expect_err(line);
+            assert_eq!(error.to_string().lines().next(), Some(expected), "{line}");
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn help_texts() {
+        let verbs = [
+            "",
+            "run",
+            "start",
+            "stop",
+            "reload",
+            "restart",
+            "status",
+            "config",
+            "config show",
+            "config check",
+        ];
+        let mut pages = String::new();
+        for verb in verbs {
+            let help = parse_line(&format!("{verb} --help")).expect_err("help");
+            assert_eq!(help.exit_code(), 0);
+            pages.push_str(&format!("$ demo {verb} --help\n{help}\n"));
+        }
+        insta::assert_snapshot!(pages);
+    }
+
+    #[test]
+    fn programs_have_names() {
+        for (arg, name) in [
+            (Some("/opt/bin/demo"), "demo"),
+            (Some("demo"), "demo"),
+            (Some("a\nb"), "ab"),
+            (Some(""), "runner"),
+            (Some("/"), "runner"),
+            (None, "runner"),
+        ] {
+            assert_eq!(program_name(arg.map(OsString::from)), name);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_command_line_can_cause_a_panic(args in prop::collection::vec(any::<Vec<u8>>(), 0..5)) {
+            let _ = parse(args.clone().into_iter().map(OsString::from_vec));
+            let overrides = args.into_iter().map(|arg| [b"--server.".to_vec(), arg].concat());
+            let _ = parse(overrides.map(OsString::from_vec));
+        }
+    }
 }

@@ -199,7 +199,7 @@ fn check_addresses(servers: &[ServerConfig], errors: &mut ConfigErrors) {
                 continue;
             };
             let message = format!(
-                "`{address}` is bound by `server.{}` too ({})",
+                "`{address}` is bound by `server.{}` too, {}",
                 owner.key,
                 origin.clause()
             );

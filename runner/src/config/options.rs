@@ -1,9 +1,9 @@
 //! The table of options. Adding an option is adding a row; everything that knows options is generated from the rows.
 
+use super::Sourced;
 use super::section::Section;
 use super::show::{AsOption, Line};
 use super::value::*;
-use super::{Origin, Sourced};
 use crate::spec::{Accept, Kind, Spawn, Term};
 
 /// What the layers and the messages need to know of an option.

@@ -89,15 +89,14 @@ fn fault(text: &str) -> String {
     }
     let (host, port) = match text.rsplit_once(':') {
         Some(parts) => parts,
-        None if text.bytes().all(|byte| byte.is_ascii_digit()) => ("", text),
+        None if is_number(text) => ("", text),
         None => return "is not an address; write `IP:PORT`, such as `127.0.0.1:8080`".to_owned(),
     };
-    if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) {
-        if port.parse::<u16>().is_err() {
-            return "has a port above 65535".to_owned();
-        }
-    } else {
+    if !is_number(port) {
         return "has no port number; write `IP:PORT`, such as `127.0.0.1:8080`".to_owned();
+    }
+    if port.parse::<u16>().is_err() {
+        return "has a port above 65535".to_owned();
     }
     match host {
         "" | "*" => format!(
@@ -119,5 +118,101 @@ fn fault(text: &str) -> String {
             )
         }
         _ => format!("is a name, and names are not looked up; write the IP address: `IP:{port}`"),
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for (text, expected) in [
+            ("127.0.0.1:8080", Ok("127.0.0.1:8080")),
+            ("0.0.0.0:0", Ok("0.0.0.0:0")),
+            ("[::]:80", Ok("[::]:80")),
+            ("[0:0::1]:80", Ok("[::1]:80")),
+            (
+                "localhost:80",
+                Err("is a name, not an IP address; write `127.0.0.1:80` or `[::1]:80`"),
+            ),
+            (
+                "example.org:80",
+                Err("is a name, and names are not looked up; write the IP address: `IP:80`"),
+            ),
+            (
+                "fd:3",
+                Err("is a socket to take over, which has no effect yet; write `IP:PORT`"),
+            ),
+            (
+                "systemd:web",
+                Err("is a socket to take over, which has no effect yet; write `IP:PORT`"),
+            ),
+            (
+                "unix:/run/a",
+                Err("is a unix socket, which has no effect yet; write `IP:PORT`"),
+            ),
+            (
+                "/run/a.sock",
+                Err("is a unix socket, which has no effect yet; write `IP:PORT`"),
+            ),
+            (
+                "127.0.0.1",
+                Err("is an IP address without a port; write `127.0.0.1:8080` for port 8080"),
+            ),
+            (
+                "::1",
+                Err("is an IP address without a port; write `[::1]:8080` for port 8080"),
+            ),
+            (
+                "[::1]",
+                Err("is an IP address without a port; write `[::1]:8080` for port 8080"),
+            ),
+            (
+                "fe80::x:80",
+                Err("is not an address; an IPv6 address stands in brackets: `[::1]:80`"),
+            ),
+            ("127.0.0.1:99999", Err("has a port above 65535")),
+            (
+                "127.0.0.1:",
+                Err("has no port number; write `IP:PORT`, such as `127.0.0.1:8080`"),
+            ),
+            (
+                "127.0.0.1:http",
+                Err("has no port number; write `IP:PORT`, such as `127.0.0.1:8080`"),
+            ),
+            (
+                "300.0.0.1:80",
+                Err(
+                    "is not an address; an IPv4 address has four numbers up to 255: `127.0.0.1:80`",
+                ),
+            ),
+            (
+                "hello",
+                Err("is not an address; write `IP:PORT`, such as `127.0.0.1:8080`"),
+            ),
+            (
+                "",
+                Err("is not an address; write `IP:PORT`, such as `127.0.0.1:8080`"),
+            ),
+        ] {
+            let expected = match expected {
+                Ok(address) => Ok(address.to_owned()),
+                Err(fault) => Err(format!("`{text}` {fault}")),
+            };
+            let actual = parse_address(text).map(|address| address.to_string());
+            assert_eq!(actual, expected, "{text}");
+        }
+        for text in [":8080", "8080", "*:8080"] {
+            let fault = parse_address(text).expect_err(text);
+            assert!(
+                fault.contains("write `0.0.0.0:8080` for every IPv4 interface"),
+                "{fault}"
+            );
+        }
     }
 }

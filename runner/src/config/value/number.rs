@@ -95,6 +95,7 @@ impl OptionValue for Octal {
                 octal.then(|| u32::from_str_radix(digits, 8).ok()).flatten()
             }
             Raw::Integer { value, radix: 8 } => u32::try_from(*value).ok(),
+            Raw::Integer { value: 0, .. } => Some(0),
             // A decimal 27 is hardly meant as 0o33.
             _ => None,
         };
