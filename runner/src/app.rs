@@ -10,10 +10,11 @@ use crate::error::{Error, Result};
 use crate::hooks::Hooks;
 use crate::master::{self, prepare};
 use crate::os::fork;
-use crate::server::{Serve, Worker, http, tcp};
+use crate::server::{Lifecycle, Serve, Worker, http, tcp};
 use crate::spec::{Accept, Addresses, Kind, Spawn, Term, Workers, default_name};
+use std::fmt::Display;
 use std::future::{Future, Ready};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::panic::Location;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,6 +58,15 @@ impl App {
         self.servers.push(server);
         self
     }
+    /// Takes the place of the caller for that of the declaration, in messages.
+    #[doc(hidden)]
+    #[must_use]
+    #[track_caller]
+    pub fn declared_here(mut self) -> Self {
+        self.place = Location::caller();
+        self
+    }
+
     /// Sets the hooks of the master.
     #[must_use]
     pub fn hooks(mut self, hooks: impl Hooks) -> Self {
@@ -102,15 +112,15 @@ impl App {
         }
         let mut config = self.config(&sources)?;
         match verb {
-            Verb::ConfigShow => print!("{config}"),
-            Verb::ConfigCheck => println!("ok"),
+            Verb::ConfigShow => print(config),
+            Verb::ConfigCheck => print("ok\n"),
             Verb::Run => return self.serve(config),
             Verb::Start => {
                 config.master.daemonize.value = true;
                 return self.serve(config);
             }
             Verb::Stop { .. } | Verb::Reload | Verb::Restart | Verb::Status => {
-                print!("{}", control::perform(verb, &config).map_err(Failure::run)?);
+                print(control::perform(verb, &config).map_err(Failure::run)?);
             }
         }
         Ok(0)
@@ -170,6 +180,11 @@ impl From<ConfigErrors> for Failure {
     fn from(errors: ConfigErrors) -> Self {
         Self::usage(errors.to_string())
     }
+}
+
+/// Prints the outcome of a verb. A closed pipe behind it is no reason to fail.
+fn print(text: impl Display) {
+    let _ = write!(std::io::stdout(), "{text}");
 }
 
 /// Logs to standard error, unless the program has set up a log of its own. `RUNNER_LOG` filters:
@@ -253,11 +268,11 @@ impl Server {
     }
 
     #[track_caller]
-    fn declared<H>(kind: Kind, serve: Arc<dyn Serve>) -> Self {
+    fn declared<H: Lifecycle>(kind: Kind, serve: Arc<dyn Serve>) -> Self {
         Self {
             kind,
             serve,
-            name: default_name(std::any::type_name::<H>()),
+            name: default_name(H::type_name()),
             options: ServerOptions::default(),
             place: Location::caller(),
         }

@@ -62,7 +62,7 @@ fn registered(paths: &Paths, master: &Master) -> TokenStream {
         #[#private::linkme::distributed_slice(#private::MASTERS)]
         #[linkme(crate = #private::linkme)]
         static __REGISTERED: &#private::MasterEntry = &#private::MasterEntry {
-            build: |app: #private::App| app #calls.hooks(#self_type),
+            build: |app: #private::App| app.declared_here() #calls.hooks(#self_type),
             servers: #servers,
         };
     }

@@ -36,6 +36,12 @@ pub trait Lifecycle: Sized + Send + Sync + 'static {
         let _ = worker;
         async { Ok(()) }
     }
+
+    /// The type that the server is called after, unless it has a name.
+    #[doc(hidden)]
+    fn type_name() -> &'static str {
+        std::any::type_name::<Self>()
+    }
 }
 
 /// Runs a handler; its panic becomes an error, so that it ends nothing but itself.

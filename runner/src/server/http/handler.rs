@@ -81,6 +81,10 @@ impl<H: Handler, S: Send + Sync + 'static> Lifecycle for WithService<H, S> {
     fn worker_stop(&self, worker: &Worker) -> impl Future<Output = Result> + Send {
         self.handler.worker_stop(worker)
     }
+
+    fn type_name() -> &'static str {
+        H::type_name()
+    }
 }
 
 impl<H, S> Handler for WithService<H, S>
