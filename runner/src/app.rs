@@ -112,8 +112,8 @@ impl App {
         }
         let mut config = self.config(&sources)?;
         match verb {
-            Verb::ConfigShow => print(config),
-            Verb::ConfigCheck => print("ok\n"),
+            Verb::ConfigShow => print(config.to_string().trim_end()),
+            Verb::ConfigCheck => print("ok"),
             Verb::Run => return self.serve(config),
             Verb::Start => {
                 config.master.daemonize.value = true;
@@ -184,7 +184,7 @@ impl From<ConfigErrors> for Failure {
 
 /// Prints the outcome of a verb. A closed pipe behind it is no reason to fail.
 fn print(text: impl Display) {
-    let _ = write!(std::io::stdout(), "{text}");
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Logs to standard error, unless the program has set up a log of its own. `RUNNER_LOG` filters:

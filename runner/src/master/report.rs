@@ -25,7 +25,7 @@ impl MasterProcess {
                     worker = %self.place(slot, generation), pid = pid.0, ?after, "worker ready"
                 );
             }
-            Report::WorkerExit(exit) => self.worker_exit(exit),
+            Report::WorkerExit(exit) => self.worker_exit(&exit),
             Report::ForkFailed {
                 slot,
                 generation,
@@ -66,7 +66,7 @@ impl MasterProcess {
             }
             Report::Ignored(command) => tracing::info!(?command, "ignored while stopping"),
             Report::Stopped => {
-                let _ = self.hook("stop", |hooks, master| hooks.stop(master));
+                let _ = self.hook("stop", Hooks::stop);
                 tracing::info!("stopped");
             }
         }
@@ -74,7 +74,7 @@ impl MasterProcess {
 
     /// Every server serves.
     fn started(&mut self) {
-        if let Err(error) = self.hook("start", |hooks, master| hooks.start(master)) {
+        if let Err(error) = self.hook("start", Hooks::start) {
             if let Some(launcher) = self.launcher.take() {
                 launcher.failed(&format!("cannot start: the `start` hook failed: {error}"));
             }
@@ -99,14 +99,14 @@ impl MasterProcess {
         }
     }
 
-    fn worker_exit(&mut self, exit: WorkerExit) {
+    fn worker_exit(&mut self, exit: &WorkerExit) {
         let exit = hooks::WorkerExit {
             server: self.name(exit.slot).to_owned(),
             slot: exit.slot.slot,
             generation: exit.generation,
             pid: exit.pid.0,
             asked: !exit.cause.is_failure(),
-            cause: explain(&exit),
+            cause: explain(exit),
             status: match exit.status {
                 ExitStatus::Code(code) => hooks::ExitStatus::Code(code),
                 ExitStatus::Signal(number) => hooks::ExitStatus::Signal(number),
