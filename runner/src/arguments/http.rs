@@ -91,6 +91,7 @@ pub trait FromRequest<'a, Via>: Sized {
 macro_rules! from_connection {
     ($($argument:ty => |$event:ident| $value:expr;)*) => {
         $(
+            #[diagnostic::do_not_recommend]
             impl<'a> FromRequest<'a, via::Conn> for $argument {
                 type Early = Self;
 

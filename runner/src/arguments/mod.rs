@@ -39,6 +39,7 @@ macro_rules! event {
         }
 
         $(
+            #[diagnostic::do_not_recommend]
             impl<$life> $from<$life> for $argument {
                 fn take($source: &mut $event<$life>) -> Self {
                     $value

@@ -18,6 +18,7 @@ pub trait Outcome {
     fn into_result(self) -> Result;
 }
 
+#[diagnostic::do_not_recommend]
 impl Outcome for () {
     fn into_result(self) -> Result {
         Ok(())
@@ -73,6 +74,7 @@ pub trait Constructed<T> {
     fn into_handler(self) -> Result<T>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T> Constructed<T> for T {
     fn into_handler(self) -> Result<T> {
         Ok(self)
