@@ -1,6 +1,6 @@
 //! Every path that generated code uses: absolute, so that no name of the user's can come between.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
 use syn::Path;
 
@@ -19,6 +19,15 @@ pub(crate) struct Paths {
     pub(crate) unreachable: TokenStream,
     pub(crate) duration: TokenStream,
     pub(crate) str: TokenStream,
+}
+
+/// The same tokens at another place, for errors that point at their first token.
+pub(crate) fn respanned(tokens: &TokenStream, span: Span) -> TokenStream {
+    let at = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    tokens.clone().into_iter().map(at).collect()
 }
 
 impl Paths {

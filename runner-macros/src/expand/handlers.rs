@@ -32,24 +32,27 @@ fn async_method(
     let Paths { private, .. } = paths;
     let Handler { name, cfgs, .. } = handler;
     let parameters = parameters(paths, Some(kind), method.parameters);
-    let output = match method.returns {
+    let returned = match method.returns {
         Returns::Result => quote!(#private::Result),
         Returns::Response => quote!(#private::http::Response),
     };
     let source = source(paths, method, &handler.arguments);
     let values = values(paths, method.source, &handler.arguments);
     let finish = finish(paths, method.returns, handler.output);
+    let body = quote! {
+        let future = {
+            let mut event = #source;
+            let _ = &mut event;
+            <#self_type>::#name(self, #(#values),*)
+        };
+        let output = future.await;
+        #finish
+    };
     // an error about the future is an error about this function: it must point at the user's
-    let head = quote_spanned!(name.span()=> async fn #name(&self, #(#parameters),*) -> #output);
-    quote! {
+    quote_spanned! {name.span()=>
         #(#cfgs)*
-        #head {
-            let output = {
-                let mut event = #source;
-                let _ = &mut event;
-                <#self_type>::#name(self, #(#values),*)
-            };
-            #finish(output.await)
+        async fn #name(&self, #(#parameters),*) -> #returned {
+            #body
         }
     }
 }
@@ -70,7 +73,8 @@ pub(super) fn hook(paths: &Paths, self_type: &Type, handler: &Handler) -> Option
         fn #name(&self, #(#parameters),*) -> #private::Result {
             let mut event = #source;
             let _ = &mut event;
-            #finish(<#self_type>::#name(self, #(#values),*))
+            let output = <#self_type>::#name(self, #(#values),*);
+            #finish
         }
     })
 }
@@ -97,11 +101,10 @@ pub(super) fn request(paths: &Paths, self_type: &Type, handler: &Handler) -> Tok
         let extract = |(variable, argument): (&Ident, &Type)| {
             let early = (step == "late").then(|| quote!(#variable,));
             let span = argument.span();
-            let value = quote_spanned! {span=>
-                <#argument as #arguments::http::FromRequest<'_, _>>::#step(#early &mut event)
-            };
-            quote! {
-                let #variable = match #value.await {
+            quote_spanned! {span=>
+                let extracted =
+                    <#argument as #arguments::http::FromRequest<'_, _>>::#step(#early &mut event);
+                let #variable = match extracted.await {
                     #ok(value) => value,
                     #err(rejection) => return rejection,
                 };
@@ -112,21 +115,22 @@ pub(super) fn request(paths: &Paths, self_type: &Type, handler: &Handler) -> Tok
     let (early, late) = (extraction("early"), extraction("late"));
     let finish = finish(paths, Returns::Response, handler.output);
     let (request, conn) = (ident("request"), ident("conn"));
-    let head = quote_spanned! {name.span()=>
+    let body = quote! {
+        let mut event = #arguments::http::Request::new(#request, #conn);
+        let _ = &mut event;
+        #(#early)*
+        #(#late)*
+        let output = <#self_type>::#name(self, #(#variables),*).await;
+        #finish
+    };
+    quote_spanned! {name.span()=>
+        #(#cfgs)*
         async fn #name(
             &self,
             #request: #private::http::Request,
             #conn: &#private::http::Conn,
-        ) -> #private::http::Response
-    };
-    quote! {
-        #(#cfgs)*
-        #head {
-            let mut event = #arguments::http::Request::new(#request, #conn);
-            let _ = &mut event;
-            #(#early)*
-            #(#late)*
-            #finish(<#self_type>::#name(self, #(#variables),*).await)
+        ) -> #private::http::Response {
+            #body
         }
     }
 }
@@ -172,12 +176,12 @@ fn source(paths: &Paths, method: &Method, types: &[Type]) -> TokenStream {
     quote!(#arguments::#module::#event { #(#fields,)* #takers })
 }
 
-/// The function that turns what the user's method returned into what the trait's returns.
+/// Turns the `output` of the user's method into what the trait's returns.
 fn finish(paths: &Paths, returns: Returns, span: Span) -> TokenStream {
     let Paths { arguments, .. } = paths;
     match returns {
-        Returns::Result => quote_spanned!(span=> #arguments::finished),
-        Returns::Response => quote_spanned!(span=> #arguments::responded),
+        Returns::Result => quote_spanned!(span=> #arguments::finished(output)),
+        Returns::Response => quote_spanned!(span=> #arguments::responded(output)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{handlers, import_main, item, settings};
 use crate::model::Master;
-use crate::paths::Paths;
+use crate::paths::{Paths, respanned};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::Type;
@@ -62,7 +62,7 @@ fn registered(paths: &Paths, master: &Master) -> TokenStream {
         #[#private::linkme::distributed_slice(#private::MASTERS)]
         #[linkme(crate = #private::linkme)]
         static __REGISTERED: &#private::MasterEntry = &#private::MasterEntry {
-            build: |app: #private::App| app #calls.hooks(#self_type),
+            build: |program: #private::App| program #calls.hooks(#self_type),
             servers: #servers,
         };
     }
@@ -86,15 +86,14 @@ fn distinct(paths: &Paths, master: &Master) -> TokenStream {
     let checks = pairs.map(|(first, second)| {
         let names = [first, second].map(|listed| quote!(#listed).to_string().replace(' ', ""));
         let message = format!("`{}` and `{}` bind the same address", names[0], names[1]);
-        quote_spanned! {second.span()=>
-            const _: () = #assert(
-                #private::distinct(
-                    <#first as #private::Registered>::ADDRESSES,
-                    <#second as #private::Registered>::ADDRESSES,
-                ),
-                #message
-            );
-        }
+        let distinct = quote! {
+            #private::distinct(
+                <#first as #private::Registered>::ADDRESSES,
+                <#second as #private::Registered>::ADDRESSES,
+            )
+        };
+        let assert = respanned(assert, second.span());
+        quote_spanned!(second.span()=> const _: () = #assert(#distinct, #message);)
     });
     checks.collect()
 }
