@@ -2,7 +2,7 @@
 
 use super::{handlers, import_main, item, settings};
 use crate::model::Master;
-use crate::paths::{Paths, respanned};
+use crate::paths::{Paths, at};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::Type;
@@ -69,15 +69,13 @@ fn registered(paths: &Paths, master: &Master) -> TokenStream {
 }
 
 fn entry(paths: &Paths, listed: &Type) -> TokenStream {
-    let Paths { private, .. } = paths;
-    quote_spanned!(listed.span()=> <#listed as #private::Registered>::ENTRY)
+    let Paths { private, .. } = paths.at(listed.span());
+    quote_spanned!(at(listed.span())=> <#listed as #private::Registered>::ENTRY)
 }
 
 /// Two servers of the list must not bind one address; the error is at the second.
 fn distinct(paths: &Paths, master: &Master) -> TokenStream {
-    let Paths {
-        private, assert, ..
-    } = paths;
+    let Paths { private, .. } = paths;
     let types = master.servers.as_deref().unwrap_or_default();
     let pairs = types
         .iter()
@@ -92,8 +90,8 @@ fn distinct(paths: &Paths, master: &Master) -> TokenStream {
                 <#second as #private::Registered>::ADDRESSES,
             )
         };
-        let assert = respanned(assert, second.span());
-        quote_spanned!(second.span()=> const _: () = #assert(#distinct, #message);)
+        let Paths { assert, .. } = paths.at(second.span());
+        quote_spanned!(at(second.span())=> const _: () = #assert(#distinct, #message);)
     });
     checks.collect()
 }

@@ -3,7 +3,7 @@
 use super::{handlers, import_main, item, settings};
 use crate::events::{Owner, SERVICE_SOURCE, WORKER_START_SOURCE};
 use crate::model::{Handler, Server};
-use crate::paths::Paths;
+use crate::paths::{Paths, at};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -97,7 +97,8 @@ fn constructor(paths: &Paths, server: &Server) -> TokenStream {
     let handler = match server.handler("worker_start") {
         Some(handler) => worker_start(paths, server, handler),
         None => {
-            let span = self_type.span();
+            let (span, Paths { arguments, .. }) =
+                (at(self_type.span()), paths.at(self_type.span()));
             quote_spanned!(span=> #arguments::default_handler::<#self_type>())
         }
     };
@@ -105,7 +106,10 @@ fn constructor(paths: &Paths, server: &Server) -> TokenStream {
         Some(service) => {
             let name = &service.name;
             let values = handlers::values(paths, SERVICE_SOURCE, &service.arguments);
-            let made = quote_spanned!(service.output=> #arguments::service(output));
+            let made = {
+                let Paths { arguments, .. } = paths.at(service.output);
+                quote_spanned!(at(service.output)=> #arguments::service(output))
+            };
             quote! {
                 let future = {
                     let mut event = #arguments::lifecycle::Service { worker: &worker };
@@ -126,18 +130,22 @@ fn constructor(paths: &Paths, server: &Server) -> TokenStream {
     };
     // an error about the future is an error about the user's constructor
     let constructors = [server.handler("worker_start"), server.handler("service")];
-    let span = constructors.into_iter().flatten().next();
-    let span = span.map_or_else(Span::call_site, |handler| handler.name.span());
-    let make = quote_spanned!(span=> |worker: #private::Worker| async move { #body });
-    quote!(#private::Server::#constructor(#make))
+    let place = constructors.into_iter().flatten().next();
+    let place = place.map_or_else(Span::call_site, |handler| handler.name.span());
+    let sent = {
+        let Paths { arguments, .. } = paths.at(place);
+        quote_spanned!(at(place)=> #arguments::sent(async move { #body }))
+    };
+    quote!(#private::Server::#constructor(|worker: #private::Worker| #sent))
 }
 
 fn worker_start(paths: &Paths, server: &Server, handler: &Handler) -> TokenStream {
     let Paths { arguments, .. } = paths;
     let (self_type, name) = (&server.self_type, &handler.name);
     let values = handlers::values(paths, WORKER_START_SOURCE, &handler.arguments);
-    let constructed = quote_spanned! {handler.output=>
-        #arguments::constructed::<#self_type, _>(output)?
+    let constructed = {
+        let Paths { arguments, .. } = paths.at(handler.output);
+        quote_spanned!(at(handler.output)=> #arguments::constructed::<#self_type, _>(output)?)
     };
     quote! {{
         let future = {
@@ -153,10 +161,9 @@ fn worker_start(paths: &Paths, server: &Server, handler: &Handler) -> TokenStrea
 /// A second `#[server]` on the same type defines this constant twice, and its name is the error.
 fn once(server: &Server) -> TokenStream {
     let self_type = &server.self_type;
-    let span = self_type.span();
+    let span = at(self_type.span());
     let name = Ident::new("THIS_TYPE_ALREADY_HAS_A_SERVER_ATTRIBUTE", span);
     quote_spanned! {span=>
-        #[automatically_derived]
         impl #self_type {
             #[doc(hidden)]
             #[allow(dead_code)]

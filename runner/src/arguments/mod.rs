@@ -9,7 +9,7 @@ pub mod master;
 mod output;
 pub mod tcp;
 
-pub use output::{constructed, default_handler, finished, responded, service};
+pub use output::{constructed, default_handler, finished, responded, sent, service};
 
 /// An event, and the trait of the types that a handler of it can take.
 macro_rules! event {
