@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Programs and tests of the framework; it exports nothing.

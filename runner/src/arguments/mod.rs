@@ -4,6 +4,7 @@
 //! the types that can be taken from it, so that the compiler can say which types those are.
 
 pub mod http;
+mod incoming;
 pub mod lifecycle;
 pub mod master;
 mod output;
