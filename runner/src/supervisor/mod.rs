@@ -70,6 +70,7 @@ mod event;
 mod server;
 mod settings;
 mod slot;
+#[cfg(test)]
 mod status;
 #[cfg(test)]
 mod tests;
@@ -82,6 +83,7 @@ pub(crate) use action::{
 };
 pub(crate) use event::{Command, Event, ExitStatus, Stop};
 pub(crate) use settings::{ServerSettings, Settings};
+#[cfg(test)]
 pub(crate) use status::{State, WorkerStatus};
 
 use action::Actions;
@@ -230,6 +232,7 @@ impl Supervisor {
     }
 
     /// All processes, and the slots that back off, by server and slot.
+    #[cfg(test)]
     pub(crate) fn workers(&self) -> impl Iterator<Item = WorkerStatus> {
         self.slots().flat_map(|slot| slot.status(self.generation))
     }

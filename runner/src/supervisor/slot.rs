@@ -3,7 +3,9 @@
 use super::action::{Actions, Leave, Reason, Report, StartFailure};
 use super::backoff::{BackOff, Jitter};
 use super::worker::{Limits, Worker};
-use super::{Generation, NEVER, Pid, Settings, SlotId, State, Time, WorkerStatus};
+use super::{Generation, NEVER, Pid, Settings, SlotId, Time};
+#[cfg(test)]
+use super::{State, WorkerStatus};
 
 /// How many replaced workers of a slot may drain at the same time. The next one makes the oldest
 /// stop, and no further one comes before one has exited.
@@ -343,6 +345,7 @@ impl Slot {
     }
 
     /// A line for each process, and one for a slot that backs off.
+    #[cfg(test)]
     pub(super) fn status(&self, generation: Generation) -> impl Iterator<Item = WorkerStatus> {
         let back_off = self.is_vacant().then_some(WorkerStatus {
             slot: self.id,
