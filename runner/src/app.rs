@@ -127,7 +127,7 @@ impl App {
     }
 
     fn serve(self, config: Config) -> Result<u8, Failure> {
-        log_to_stderr();
+        log_to_stderr(&config)?;
         fork::check_threads().map_err(|error| Failure::run(error.to_string()))?;
         let serve = self
             .servers
@@ -189,14 +189,23 @@ fn print(text: impl Display) {
 
 /// Logs to standard error, unless the program has set up a log of its own. `RUNNER_LOG` filters:
 /// `warn`, `runner=debug`, … (default: `info`).
-fn log_to_stderr() {
+fn log_to_stderr(config: &Config) -> Result<(), Failure> {
     let filter = std::env::var("RUNNER_LOG").unwrap_or_else(|_| "info".to_owned());
+    let filter = EnvFilter::try_new(&filter)
+        .map_err(|error| Failure::usage(format!("`{filter}`: {error} (from RUNNER_LOG)")))?;
+    let redirected = config.master.stderr.is_some()
+        || config.master.daemonize.value
+        || config
+            .servers
+            .iter()
+            .any(|server| server.settings.stderr.is_some());
     let _ = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
+        .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(std::io::stderr().is_terminal() && !redirected)
         .with_target(false)
         .try_init();
+    Ok(())
 }
 
 impl Default for App {
