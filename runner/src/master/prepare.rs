@@ -42,7 +42,8 @@ struct Errors(Vec<String>);
 impl Errors {
     /// Notes that the option `key` cannot be had.
     fn push(&mut self, key: &str, problem: impl Display, origin: &Origin) {
-        self.0.push(format!("{key}: {problem} (from {origin})"));
+        self.0
+            .push(format!("{key}: {problem} ({})", origin.clause()));
     }
 
     fn keep<T>(
