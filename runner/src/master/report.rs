@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::hooks::{self, Hooks};
 use crate::os::signal;
 use crate::supervisor::{
-    Cause, Command, Event, ExitStatus, Generation, Report, SlotId, StartFailure, Stop, WorkerExit,
+    Cause, Command, Event, ExitStatus, Generation, ReloadError, Report, SlotId, StartFailure, Stop,
+    WorkerExit,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -58,11 +59,8 @@ impl MasterProcess {
                 generation,
                 result: Err(error),
             } => {
-                tracing::error!(
-                    generation,
-                    ?error,
-                    "reload failed, the old workers go on serving"
-                );
+                let reason = self.explain_reload(&error);
+                tracing::error!(generation, "reload failed: {reason}");
             }
             Report::Ignored(command) => tracing::info!(?command, "ignored while stopping"),
             Report::Stopped => {
@@ -121,6 +119,20 @@ impl MasterProcess {
         let _ = self.hook("worker_exit", |hooks, master| {
             hooks.worker_exit(master, &exit)
         });
+    }
+
+    fn explain_reload(&self, error: &ReloadError) -> String {
+        match error {
+            ReloadError::Worker(failure) => {
+                let worker = self.place(failure.slot, failure.generation);
+                format!(
+                    "worker {worker}: {}; the old workers go on serving",
+                    failure.reason
+                )
+            }
+            ReloadError::Superseded { by } => format!("generation {by} was asked for meanwhile"),
+            ReloadError::Stopping => "the program stops".to_owned(),
+        }
     }
 
     /// Runs a hook. Its error or panic is logged and ends nothing.

@@ -10,8 +10,8 @@
 //! Starting ─────────▶ Ready ──────────────────────────────────▶ Draining
 //!    │                  │                                          │
 //!    │                  │ restart, stop now                        │ restart, faster stop,
-//!    │ superseded,      ▼                                          │ too many of them
-//!    │ restart, stop                                               │
+//!    │ superseded,      │                                          │ too many of them
+//!    │ restart, stop    ▼                                          │
 //!    ├─────────────▶ Stopping ◀────────────────────────────────────┤
 //!    │                  │                                          │
 //!    │ start_timeout    │ stop_grace                               │ drain_timeout + margin
@@ -60,7 +60,8 @@
 //! Invariant: a slot has one holder, and a successor only while the holder is of an older
 //! generation; so two workers of one generation never serve in it.
 //! Invariant: once a stop has begun nothing is forked, and `Finish` is the last action.
-//! Invariant: every state of a worker but `Ready` has a deadline, after which it is killed.
+//! Invariant: every state of a worker but `Ready` has a deadline, after which it is killed; after
+//! that only its exit is waited for.
 //! Invariant: a slot that fails again and again is filled at ever longer intervals.
 
 mod action;
@@ -306,9 +307,9 @@ impl Supervisor {
         let is_final = matches!(failure.reason, Reason::Reported(_) | Reason::Timeout(_));
         if self.mode == Mode::Starting && is_final {
             self.fail_start(now, failure);
-        } else if let Some(reload) = &mut self.reload
-            && failure.generation == self.generation
-        {
+        } else if let Some(reload) = &mut self.reload {
+            // Whatever else was starting has been stopped when the reload began.
+            debug_assert_eq!(failure.generation, self.generation);
             match seat {
                 Seat::Successor => self.fail_reload(now, failure),
                 Seat::Holder | Seat::Leaving => {
