@@ -43,6 +43,23 @@ fn the_readme_shows_the_first_example() {
 }
 
 #[test]
+fn the_tests_of_the_invariants_exist() {
+    let page = read("ARCHITECTURE.md");
+    let mut found = 0;
+    for (file, test) in page.split('`').filter_map(|code| code.split_once(".rs: ")) {
+        let definition = format!("fn {test}(");
+        let source = read(format!("{file}.rs"));
+        assert!(source.contains(&definition), "no `{test}` in {file}.rs");
+        found += 1;
+    }
+    let invariants = page.matches("**Invariant:**").count();
+    assert!(
+        invariants <= found,
+        "{invariants} invariants, {found} tests"
+    );
+}
+
+#[test]
 fn outputs_in_the_guide_are_what_programs_print() {
     for (file, arguments) in [
         ("hello_help.txt", &["--help"][..]),
