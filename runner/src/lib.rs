@@ -19,8 +19,9 @@
 //! ```
 //!
 //! That is a whole program: the attribute registers the server when it is linked and imports
-//! [`main`]. Attributes may stand in any file; see [`server`] for the kinds, events and options of
-//! servers, and [`master`] for those of the process that supervises them.
+//! [`main`]. Attributes may stand in any file; when none stands in the root of the program, write
+//! `use runner::main;` there. See [`server`] for the kinds, events and options of servers, and
+//! [`master`] for those of the process that supervises them.
 //!
 //! The attributes expand to a builder, which does the same without them:
 //!
