@@ -220,6 +220,8 @@ fn log_to_stderr(config: &Config) -> Result<(), Failure> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal() && !redirected)
         .with_target(false)
+        // They would go to standard error too, by a macro that panics when nobody reads it.
+        .log_internal_errors(false)
         .try_init();
     Ok(())
 }
