@@ -35,19 +35,8 @@ impl Errors {
     /// A `compile_error!` for each error.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.0
-            .map(|errors| errors.into_compile_error())
+            .map(syn::Error::into_compile_error)
             .unwrap_or_default()
-    }
-
-    /// Each error as `line:column message`.
-    #[cfg(test)]
-    pub(crate) fn into_lines(self) -> Vec<String> {
-        let errors = self.0.into_iter().flatten();
-        let line = |error: syn::Error| {
-            let start = error.span().start();
-            format!("{}:{} {error}", start.line, start.column + 1)
-        };
-        errors.map(line).collect()
     }
 }
 

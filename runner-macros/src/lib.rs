@@ -24,7 +24,7 @@ pub fn server(
     arguments: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
-    expand_server(arguments.into(), item.into()).into()
+    expand_server(arguments.into(), &item.into()).into()
 }
 
 /// See `runner::master`.
@@ -33,27 +33,27 @@ pub fn master(
     arguments: proc_macro::TokenStream,
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
-    expand_master(arguments.into(), item.into()).into()
+    expand_master(arguments.into(), &item.into()).into()
 }
 
-fn expand_server(arguments: TokenStream, tokens: TokenStream) -> TokenStream {
+fn expand_server(arguments: TokenStream, tokens: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let arguments = parse::arguments(arguments, &mut errors);
     let item = parse::item(tokens.clone(), &mut errors);
     let server = check::server(&arguments, &item, &mut errors);
     match server {
-        Some(server) if errors.is_empty() => expand::server(&tokens, &server),
-        _ => expand::rejected_server(&tokens, &arguments, &item, errors),
+        Some(server) if errors.is_empty() => expand::server(tokens, &server),
+        _ => expand::rejected_server(tokens, &arguments, &item, errors),
     }
 }
 
-fn expand_master(arguments: TokenStream, tokens: TokenStream) -> TokenStream {
+fn expand_master(arguments: TokenStream, tokens: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let arguments = parse::arguments(arguments, &mut errors);
     let item = parse::item(tokens.clone(), &mut errors);
     let master = check::master(&arguments, &item, &mut errors);
     match master {
-        Some(master) if errors.is_empty() => expand::master(&tokens, &master),
-        _ => expand::rejected_master(&tokens, &arguments, errors),
+        Some(master) if errors.is_empty() => expand::master(tokens, &master),
+        _ => expand::rejected_master(tokens, &arguments, errors),
     }
 }

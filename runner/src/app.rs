@@ -112,8 +112,8 @@ impl App {
         }
         let mut config = self.config(&sources)?;
         match verb {
-            Verb::ConfigShow => print(config),
-            Verb::ConfigCheck => print("ok\n"),
+            Verb::ConfigShow => print(config.to_string().trim_end()),
+            Verb::ConfigCheck => print("ok"),
             Verb::Run => return self.serve(config),
             Verb::Start => {
                 config.master.daemonize.value = true;
@@ -127,7 +127,7 @@ impl App {
     }
 
     fn serve(self, config: Config) -> Result<u8, Failure> {
-        log_to_stderr();
+        log_to_stderr(&config)?;
         fork::check_threads().map_err(|error| Failure::run(error.to_string()))?;
         let serve = self
             .servers
@@ -184,19 +184,28 @@ impl From<ConfigErrors> for Failure {
 
 /// Prints the outcome of a verb. A closed pipe behind it is no reason to fail.
 fn print(text: impl Display) {
-    let _ = write!(std::io::stdout(), "{text}");
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Logs to standard error, unless the program has set up a log of its own. `RUNNER_LOG` filters:
 /// `warn`, `runner=debug`, … (default: `info`).
-fn log_to_stderr() {
+fn log_to_stderr(config: &Config) -> Result<(), Failure> {
     let filter = std::env::var("RUNNER_LOG").unwrap_or_else(|_| "info".to_owned());
+    let filter = EnvFilter::try_new(&filter)
+        .map_err(|error| Failure::usage(format!("`{filter}`: {error} (from RUNNER_LOG)")))?;
+    let redirected = config.master.stderr.is_some()
+        || config.master.daemonize.value
+        || config
+            .servers
+            .iter()
+            .any(|server| server.settings.stderr.is_some());
     let _ = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
+        .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(std::io::stderr().is_terminal() && !redirected)
         .with_target(false)
         .try_init();
+    Ok(())
 }
 
 impl Default for App {

@@ -132,24 +132,30 @@ impl Running {
 
     /// A table of the master and its workers.
     fn status(&self) -> String {
-        let mut table = format!("master {}\n", self.master.pid());
+        let mut table = format!("master  pid {}\n", self.master.pid());
+        let _ = write!(
+            table,
+            "{:<24}{:>6}{:>12}{:>9}{:>12}  STATE",
+            "SERVER", "SLOT", "GENERATION", "PID", "MEMORY"
+        );
         for pid in process::children(self.master.pid()) {
             let title = process::command_line(pid).unwrap_or_default();
+            let Some(worker) = WorkerTitle::parse(&title) else {
+                continue;
+            };
+            let WorkerTitle {
+                server,
+                slot,
+                generation,
+                state,
+            } = worker;
             let memory = process::private_memory(pid);
             let memory =
                 memory.map_or_else(|| "?".to_owned(), |bytes| format!("{} KiB", bytes / 1024));
-            if let Some(worker) = WorkerTitle::parse(&title) {
-                let WorkerTitle {
-                    server,
-                    slot,
-                    generation,
-                    state,
-                } = worker;
-                let _ = writeln!(
-                    table,
-                    "worker {pid}  {server}  slot {slot}  generation {generation}  {state:?}  {memory}",
-                );
-            }
+            let _ = write!(
+                table,
+                "\n{server:<24}{slot:>6}{generation:>12}{pid:>9}{memory:>12}  {state}"
+            );
         }
         table
     }

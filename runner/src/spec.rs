@@ -47,7 +47,7 @@ pub enum Accept {
     Slots,
 }
 
-/// What TERM and INT mean to the master.
+/// What TERM means to the master.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Term {
     /// Stop at once.

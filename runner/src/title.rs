@@ -49,10 +49,19 @@ impl fmt::Display for WorkerTitle {
         } = self;
         write!(f, "{server} {slot}/{generation}")?;
         match state {
-            WorkerState::Starting => f.write_str(" starting"),
             WorkerState::Ready => Ok(()),
-            WorkerState::Draining => f.write_str(" draining"),
+            state => write!(f, " {state}"),
         }
+    }
+}
+
+impl fmt::Display for WorkerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+        })
     }
 }
 

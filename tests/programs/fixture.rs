@@ -18,6 +18,22 @@ impl Fixture {
                     .args(["-c", "exit 7"])
                     .status()?;
                 println!("hook command {:?}", status.code());
+                let signals = std::process::Command::new("grep")
+                    .args(["SigBlk", "/proc/self/status"])
+                    .output()?;
+                print!("hook signals {}", String::from_utf8_lossy(&signals.stdout));
+                Ok(())
+            }
+            Ok("panic") => panic!("told to panic"),
+            Ok("random") => {
+                println!("hook random {}", random());
+                Ok(())
+            }
+            Ok("thread") => {
+                let forever = || std::thread::sleep(Duration::from_secs(600));
+                std::thread::Builder::new()
+                    .name("ticker".to_owned())
+                    .spawn(forever)?;
                 Ok(())
             }
             _ => Ok(()),
@@ -35,6 +51,9 @@ impl Fixture {
             exit.slot(),
             exit.was_asked()
         );
+        if std::env::var_os("FIXTURE_EXIT").is_some() {
+            panic!("told to panic");
+        }
     }
 }
 
@@ -71,6 +90,19 @@ impl Web {
             "/panic" => panic!("told to panic"),
             "/error" => return Err(Error::msg("told to fail")),
             "/exit" => std::process::exit(3),
+            "/overflow" => format!("{}\n", overflow(1)).into_response(),
+            "/random" => format!("{}\n", random()).into_response(),
+            "/regain" => format!("{}\n", regain()).into_response(),
+            "/print" => {
+                println!("printed to stdout");
+                eprintln!("printed to stderr");
+                "printed\n".into_response()
+            }
+            "/stdin" => {
+                let mut line = String::new();
+                std::io::stdin().read_line(&mut line)?;
+                line.into_response()
+            }
             _ => http::StatusCode::NOT_FOUND.into_response(),
         })
     }
@@ -168,10 +200,11 @@ impl Echo {
 }
 
 /// Start failures of all kinds: `FIXTURE_WORKER=KIND`, for every worker, or `KIND GENERATION` for
-/// those of one generation and later ones.
+/// those of one generation and later ones. A file `fixture_worker` takes its place.
 async fn fail_as_told(worker: &Worker) -> Result<()> {
-    let told = std::env::var("FIXTURE_WORKER").unwrap_or_default();
-    let (kind, from) = told.split_once(' ').unwrap_or((&told, "1"));
+    let told = std::fs::read_to_string("fixture_worker").or_else(|_| std::env::var("FIXTURE_WORKER"));
+    let told = told.unwrap_or_default();
+    let (kind, from) = told.trim().split_once(' ').unwrap_or((told.trim(), "1"));
     if worker.generation() < from.parse::<u32>()? {
         return Ok(());
     }
@@ -183,6 +216,36 @@ async fn fail_as_told(worker: &Worker) -> Result<()> {
             sleep(Duration::from_secs(60)).await;
             Ok(())
         }
+        "block" => {
+            std::thread::sleep(Duration::from_secs(60));
+            Ok(())
+        }
         _ => Ok(()),
     }
+}
+
+/// A number that depends on the keys of the standard library's hash maps.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0)
+}
+
+/// Which ids of root this process can take.
+fn regain() -> String {
+    use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+    let (user, group) = (Uid::from_raw(0), Gid::from_raw(0));
+    let attempts = [
+        ("uid", setresuid(user, user, user)),
+        ("gid", setresgid(group, group, group)),
+        ("groups", setgroups(&[group])),
+    ];
+    let taken = attempts.iter().filter(|(_, result)| result.is_ok());
+    let names: Vec<_> = taken.map(|(name, _)| *name).collect();
+    format!("regained: {}", names.join(" "))
+}
+
+/// Never returns.
+fn overflow(depth: u64) -> u64 {
+    let page = std::hint::black_box([depth; 512]);
+    overflow(depth + 1) + page[0]
 }

@@ -1,10 +1,15 @@
 //! What the process tests need: programs that are started, watched and always ended.
 
 mod client;
+mod inspect;
 mod program;
 
 pub use client::{Load, Reply, connect, get, get_on, load, read_reply};
-pub use program::{Program, Start, Worker, is_alive, proc_status, wait_until_gone, workers_of};
+pub use inspect::{
+    children_of, descriptors, executable_of, is_alive, listeners, listening_address, proc_status, signal_mask,
+    sockets, stat_field, title_of, wait_until_gone,
+};
+pub use program::{Daemon, Ended, Program, Start, Worker, workers_of};
 
 use std::time::{Duration, Instant};
 

@@ -3,21 +3,42 @@
 use crate::{PATIENCE, eventually};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::collections::HashMap;
+use crate::inspect::{children_of, executable_of, is_alive, title_of};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tempfile::TempDir;
 
-/// A running program. Dropping it kills it and everything it forked.
+/// A running program. Dropping it kills it, everything it forked, and the daemon whose pid file is
+/// in its directory.
 pub struct Program {
     child: Child,
+    executable: PathBuf,
     lines: Arc<Lines>,
     directory: Arc<TempDir>,
+    /// The workers that were ever seen; they may outlive their master.
+    workers: Mutex<BTreeSet<i32>>,
+}
+
+/// A program that has ended, and with it everything that could still have printed.
+pub struct Ended {
+    /// Its exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// What it has printed, on both streams.
+    pub lines: Vec<String>,
+    directory: Arc<TempDir>,
+}
+
+/// A program that runs in the background. Dropping it kills it and everything it forked.
+pub struct Daemon {
+    /// The pid of the master.
+    pub pid: i32,
 }
 
 /// A worker process, as its title tells.
@@ -32,8 +53,15 @@ pub struct Worker {
 /// What the program has printed so far, on both streams.
 #[derive(Default)]
 struct Lines {
-    seen: Mutex<Vec<String>>,
+    seen: Mutex<Seen>,
     more: Condvar,
+}
+
+#[derive(Default)]
+struct Seen {
+    lines: Vec<String>,
+    /// How many of the two streams have no writer any more.
+    closed: u32,
 }
 
 /// How to start a program.
@@ -48,6 +76,11 @@ impl Program {
     pub fn new(executable: impl AsRef<Path>) -> Start {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut command = Command::new(executable.as_ref());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("RUNNER_") {
+                command.env_remove(name);
+            }
+        }
         command
             .current_dir(directory.path())
             .env("RUNNER_LOG", "info")
@@ -81,6 +114,7 @@ impl Program {
         let mut seen = self.lines.seen.lock().expect("no reader panics");
         loop {
             if let Some(line) = seen
+                .lines
                 .iter()
                 .filter(|line| line.contains(text))
                 .nth(count - 1)
@@ -91,7 +125,7 @@ impl Program {
             assert!(
                 !left.is_zero(),
                 "no `{text}` ({count}) in:\n{}",
-                seen.join("\n")
+                seen.lines.join("\n")
             );
             (seen, _) = self
                 .lines
@@ -104,7 +138,19 @@ impl Program {
     /// The lines so far.
     #[must_use]
     pub fn output(&self) -> Vec<String> {
-        self.lines.seen.lock().expect("no reader panics").clone()
+        self.lines
+            .seen
+            .lock()
+            .expect("no reader panics")
+            .lines
+            .clone()
+    }
+
+    /// How many lines contain `text` so far.
+    #[must_use]
+    pub fn count(&self, text: &str) -> usize {
+        let lines = self.output();
+        lines.iter().filter(|line| line.contains(text)).count()
     }
 
     /// Waits until every server is READY.
@@ -134,7 +180,18 @@ impl Program {
     /// The workers that exist now.
     #[must_use]
     pub fn workers(&self) -> Vec<Worker> {
-        workers_of(self.pid())
+        let workers = workers_of(self.pid());
+        let mut seen = self.workers.lock().expect("nobody panics with it");
+        seen.extend(workers.iter().map(|worker| worker.pid));
+        workers
+    }
+
+    /// The workers of one server.
+    #[must_use]
+    pub fn workers_of(&self, server: &str) -> Vec<Worker> {
+        let mut workers = self.workers();
+        workers.retain(|worker| worker.server() == server);
+        workers
     }
 
     /// Waits until there are `count` workers, all serving and of `generation` or later.
@@ -157,18 +214,111 @@ impl Program {
         })
     }
 
-    /// Runs another command of the same program in its directory, such as `status`.
-    pub fn verb(&self, executable: impl AsRef<Path>, arguments: &[&str]) -> std::process::Output {
-        Command::new(executable.as_ref())
-            .args(arguments)
-            .current_dir(self.directory())
-            .stdin(Stdio::null())
-            .output()
-            .expect("the program runs")
+    /// Waits for the end of the program and of everything else that could print to its streams.
+    #[must_use]
+    pub fn finish(mut self) -> Ended {
+        let code = self.wait().code();
+        let began = Instant::now();
+        let mut seen = self.lines.seen.lock().expect("no reader panics");
+        while seen.closed < 2 {
+            let left = PATIENCE.saturating_sub(began.elapsed());
+            assert!(
+                !left.is_zero(),
+                "something holds the streams of a program that has ended:\n{}",
+                seen.lines.join("\n")
+            );
+            (seen, _) = self
+                .lines
+                .more
+                .wait_timeout(seen, left)
+                .expect("no reader panics");
+        }
+        Ended {
+            code,
+            lines: std::mem::take(&mut seen.lines),
+            directory: self.directory.clone(),
+        }
+    }
+
+    /// Signals the master and waits for the end of everything.
+    #[must_use]
+    pub fn stop(self, signal: Signal) -> Ended {
+        self.signal(signal);
+        self.finish()
+    }
+
+    /// Runs a command of the same program in its directory, such as `status`.
+    #[must_use]
+    pub fn verb(&self, arguments: &[&str]) -> Ended {
+        let start = Self::new(&self.executable).beside(self);
+        start.args(arguments).run()
+    }
+}
+
+impl Ended {
+    /// Whether a line contains `text`.
+    #[must_use]
+    pub fn says(&self, text: &str) -> bool {
+        self.lines.iter().any(|line| line.contains(text))
+    }
+
+    /// All it has printed.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.lines.join("\n")
+    }
+
+    /// The directory it ran in.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+impl Daemon {
+    /// The daemon whose pid is in the file.
+    #[must_use]
+    pub fn at(pid_file: &Path) -> Self {
+        let text = fs::read_to_string(pid_file).expect("a pid file");
+        Self {
+            pid: text.trim().parse().expect("a pid"),
+        }
+    }
+
+    /// Its workers.
+    #[must_use]
+    pub fn workers(&self) -> Vec<Worker> {
+        workers_of(self.pid)
+    }
+
+    /// Signals it and waits until it and its workers are gone.
+    pub fn stop(&self, signal: Signal) {
+        let workers = self.workers();
+        kill(Pid::from_raw(self.pid), signal).expect("the daemon runs");
+        for pid in workers.iter().map(|worker| worker.pid).chain([self.pid]) {
+            eventually("the daemon ends", || (!is_alive(pid)).then_some(()));
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        kill_tree(self.pid);
     }
 }
 
 impl Worker {
+    /// The name of its server.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        self.title.split(' ').next().unwrap_or_default()
+    }
+
+    /// Signals it.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid), signal).expect("the worker runs");
+    }
+
     /// The generation of a worker that serves; none while it starts or drains.
     #[must_use]
     pub fn serving_generation(&self) -> Option<u32> {
@@ -211,6 +361,13 @@ impl Start {
         self
     }
 
+    /// Runs in a directory that stays.
+    #[must_use]
+    pub fn in_directory(mut self, directory: &Path) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
     /// Changes the command itself.
     #[must_use]
     pub fn with(mut self, change: impl FnOnce(&mut Command)) -> Self {
@@ -228,94 +385,114 @@ impl Start {
     #[must_use]
     pub fn spawn(mut self) -> Program {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let executable = PathBuf::from(self.command.get_program());
         let mut child = self.command.spawn().expect("the program starts");
         let lines = Arc::new(Lines::default());
         read(child.stdout.take().expect("a pipe"), lines.clone());
         read(child.stderr.take().expect("a pipe"), lines.clone());
         Program {
             child,
+            executable,
             lines,
+            directory: self.directory,
+            workers: Mutex::default(),
+        }
+    }
+
+    /// Starts it with a terminal, or any other file, for its output, and waits for its end.
+    #[must_use]
+    pub fn run_on(mut self, output: OwnedFd) -> Ended {
+        let error = output.try_clone().expect("a descriptor");
+        self.command.stdout(output).stderr(error);
+        let mut child = self.command.spawn().expect("the program starts");
+        // The command holds its copies of the terminal.
+        drop(self.command);
+        let status = eventually("the program ends", || {
+            child.try_wait().expect("a child of ours")
+        });
+        Ended {
+            code: status.code(),
+            lines: Vec::new(),
             directory: self.directory,
         }
     }
 
-    /// Starts it and waits for its end.
+    /// Starts it and waits until it has ended with all that it started.
     #[must_use]
-    pub fn output(mut self) -> std::process::Output {
-        self.command.output().expect("the program starts")
+    pub fn run(self) -> Ended {
+        self.spawn().finish()
     }
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // A stopped master could not be told from one that forks on while it is killed.
-        let _ = kill(Pid::from_raw(self.pid()), Signal::SIGSTOP);
-        for worker in children_of(self.pid()) {
-            let _ = kill(Pid::from_raw(worker), Signal::SIGKILL);
+        if is_alive(self.pid()) {
+            kill_tree(self.pid());
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let ours = |pid: &i32| {
+            let executable = executable_of(*pid);
+            executable.is_some_and(|path| path.ends_with(self.executable.file_name().unwrap_or_default()))
+        };
+        let seen = self.workers.lock().map(|seen| seen.clone());
+        for orphan in seen.unwrap_or_default().into_iter().filter(ours) {
+            kill_tree(orphan);
+        }
+        if Arc::strong_count(&self.directory) == 1 {
+            for daemon in pids_in(self.directory.path()).into_iter().filter(ours) {
+                kill_tree(daemon);
+            }
+        }
     }
+}
+
+/// Kills a process and its children.
+fn kill_tree(pid: i32) {
+    // A stopped master does not fork on while it is killed.
+    let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
+    for child in children_of(pid) {
+        kill_tree(child);
+    }
+    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+}
+
+/// The numbers in the pid files of a directory.
+fn pids_in(directory: &Path) -> Vec<i32> {
+    let files = fs::read_dir(directory).into_iter().flatten().flatten();
+    files
+        .map(|file| file.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "pid"))
+        .filter_map(|path| fs::read_to_string(path).ok()?.trim().parse().ok())
+        .filter(|pid| *pid > 1)
+        .collect()
 }
 
 /// The workers of a master, by the titles of its children.
 #[must_use]
 pub fn workers_of(master: i32) -> Vec<Worker> {
-    let title = |pid: i32| {
-        let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        let title = String::from_utf8_lossy(&bytes)
-            .trim_end_matches('\0')
-            .to_owned();
-        (!title.is_empty()).then_some(Worker { pid, title })
+    let worker = |pid| {
+        let title = title_of(pid)?;
+        let place = title.split(' ').nth(1)?;
+        let (slot, generation) = place.split_once('/')?;
+        let numbers = slot.parse::<u32>().is_ok() && generation.parse::<u32>().is_ok();
+        numbers.then_some(Worker { pid, title })
     };
-    children_of(master).into_iter().filter_map(title).collect()
-}
-
-fn children_of(pid: i32) -> Vec<i32> {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    children
-        .unwrap_or_default()
-        .split_whitespace()
-        .filter_map(|pid| pid.parse().ok())
-        .collect()
+    children_of(master).into_iter().filter_map(worker).collect()
 }
 
 /// Collects lines on a thread until the stream ends.
 fn read(stream: impl Read + Send + 'static, lines: Arc<Lines>) {
     std::thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            lines.seen.lock().expect("no reader panics").push(line);
+        let mut stream = BufReader::new(stream);
+        let mut line = Vec::new();
+        while stream.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+            line.clear();
+            lines.seen.lock().expect("no reader panics").lines.push(text);
             lines.more.notify_all();
         }
+        lines.seen.lock().expect("no reader panics").closed += 1;
+        lines.more.notify_all();
     });
-}
-
-/// Values of /proc/PID/status, by name.
-#[must_use]
-pub fn proc_status(pid: i32) -> HashMap<String, String> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let pair = |line: &str| {
-        line.split_once(':')
-            .map(|(k, v)| (k.to_owned(), v.trim().to_owned()))
-    };
-    status.lines().filter_map(pair).collect()
-}
-
-/// Whether a process exists and is not a zombie.
-#[must_use]
-pub fn is_alive(pid: i32) -> bool {
-    proc_status(pid)
-        .get("State")
-        .is_some_and(|state| !state.starts_with('Z'))
-}
-
-/// Waits until a process is gone.
-pub fn wait_until_gone(pid: i32, within: Duration) {
-    let began = Instant::now();
-    eventually(&format!("{pid} is gone"), || (!is_alive(pid)).then_some(()));
-    assert!(
-        began.elapsed() <= within,
-        "{pid} took {:?} to go",
-        began.elapsed()
-    );
 }

@@ -12,24 +12,16 @@ use syn::Ident;
 /// The kind of server and where it stands.
 pub(super) type KindAt = (&'static Kind, Ident);
 
-fn words(arguments: &Arguments) -> impl Iterator<Item = &Entry> {
-    // a bare word that names an option is an option without its value
-    let is_kind = |entry: &&Entry| {
-        matches!(entry.value, Raw::Word)
-            && options::find(options::SERVER, &entry.name.to_string()).is_none()
-            || is_word_http(entry)
-    };
-    arguments.entries.iter().filter(is_kind)
-}
-
-/// `http` is a kind and also an option with a list.
-fn is_word_http(entry: &Entry) -> bool {
-    matches!(entry.value, Raw::Word) && entry.name == "http"
+/// Whether it is a bare word that names no option; `http` is also an option, with a list.
+fn names_a_kind(entry: &Entry) -> bool {
+    let name = entry.name.to_string();
+    matches!(entry.value, Raw::Word)
+        && (Kind::named(&name).is_some() || options::find(options::SERVER, &name).is_none())
 }
 
 /// The kind of the server: the one bare word among the arguments.
 pub(super) fn kind(arguments: &Arguments, errors: &mut Errors) -> Option<KindAt> {
-    let mut words = words(arguments);
+    let mut words = arguments.entries.iter().filter(|entry| names_a_kind(entry));
     let Some(first) = words.next() else {
         let help = "`#[server]` begins with the kind of the server, \
                     e.g. `#[server(http, bind = \"127.0.0.1:8080\")]`";
@@ -76,7 +68,14 @@ pub(super) fn address_is_given(
     arguments: &Arguments,
     errors: &mut Errors,
 ) {
-    if arguments.entries.iter().all(|entry| entry.name != "bind") {
+    // a mistyped name has its own error already
+    let is_bind = |entry: &Entry| {
+        let name = entry.name.to_string();
+        name == "bind"
+            || options::find(options::SERVER, &name).is_none()
+                && !suggestion(&name, ["bind"]).is_empty()
+    };
+    if !arguments.entries.iter().any(is_bind) {
         let message = format!(
             "{} needs an address\nhelp: `bind = \"{}\"`; it can be overridden at run time",
             kind.a_server, kind.address
@@ -92,14 +91,10 @@ pub(super) fn settings(
     kind: Option<&KindAt>,
     errors: &mut Errors,
 ) -> Vec<Setting> {
-    let kind_word = kind.map(|(_, place)| place);
     let mut seen: Vec<&Ident> = Vec::new();
     let mut settings = Vec::new();
     for entry in &arguments.entries {
-        let is_server = std::ptr::eq(table, options::SERVER);
-        if kind_word.is_some_and(|word| word == &entry.name && matches!(entry.value, Raw::Word))
-            || is_server && words(arguments).any(|word| std::ptr::eq(word, entry))
-        {
+        if std::ptr::eq(table, options::SERVER) && names_a_kind(entry) {
             continue;
         }
         let Some(option) = known(entry, table, errors) else {

@@ -95,7 +95,10 @@ fn is_plain(block: &Impl, attribute: &str, errors: &mut Errors) -> bool {
 /// The events in the block.
 pub(super) fn handlers(block: &Impl, kind: &'static Kind, errors: &mut Errors) -> Vec<Handler> {
     let mut handlers = Vec::new();
-    for method in methods(block, "#[server]", "events", errors) {
+    for member in &block.members {
+        let Some(method) = function(member, "#[server]", "events", errors) else {
+            continue;
+        };
         let name = method.signature.ident.to_string();
         match kind.event(&name) {
             Some(event) => {
@@ -111,7 +114,10 @@ pub(super) fn handlers(block: &Impl, kind: &'static Kind, errors: &mut Errors) -
 /// The hooks in the block of a `#[master]`.
 pub(super) fn hooks(block: &Impl, table: &'static [Event], errors: &mut Errors) -> Vec<Handler> {
     let mut hooks = Vec::new();
-    for method in methods(block, "#[master]", "hooks", errors) {
+    for member in &block.members {
+        let Some(method) = function(member, "#[master]", "hooks", errors) else {
+            continue;
+        };
         let name = method.signature.ident.to_string();
         match events::find(table, &name) {
             Some(hook) => {
@@ -145,26 +151,24 @@ fn keep(handlers: &mut Vec<Handler>, event: &'static Event, method: &Method) {
     });
 }
 
-fn methods<'a>(
-    block: &'a Impl,
+/// The function, when the member is one: nothing else belongs in the block.
+fn function<'a>(
+    member: &'a Member,
     attribute: &str,
     what: &str,
     errors: &mut Errors,
-) -> Vec<&'a Method> {
-    let mut methods = Vec::new();
-    for member in &block.members {
-        match member {
-            Member::Method(method) => methods.push(&**method),
-            Member::Other(first) => {
-                let message = format!(
-                    "the block of a `{attribute}` holds only {what}\nhelp: move this to a \
-                     separate `impl` block"
-                );
-                errors.push(first, message);
-            }
+) -> Option<&'a Method> {
+    match member {
+        Member::Method(method) => Some(method),
+        Member::Other(first) => {
+            let message = format!(
+                "the block of a `{attribute}` holds only {what}\nhelp: move this to a separate \
+                 `impl` block"
+            );
+            errors.push(first, message);
+            None
         }
     }
-    methods
 }
 
 fn not_an_event(method: &Method, kind: &'static Kind, errors: &mut Errors) {

@@ -34,7 +34,7 @@ pub(super) fn hook(hook: &Event, method: &Method, errors: &mut Errors) {
                        fork safely";
         errors.push(token, message);
     }
-    takes_shared_self(hook, signature, errors);
+    hook_takes_shared_self(hook, signature, errors);
     is_plain(hook, signature, errors);
 }
 
@@ -86,6 +86,20 @@ fn takes_shared_self(event: &Event, signature: &Signature, errors: &mut Errors) 
     errors.push(receiver, message);
 }
 
+fn hook_takes_shared_self(hook: &Event, signature: &Signature, errors: &mut Errors) {
+    match signature.receiver() {
+        None => {
+            let message = format!("`{}` needs `&self`\nhelp: `{}`", hook.name, hook.usage);
+            errors.absorb(syn::Error::new(signature.paren_token.span.join(), message));
+        }
+        Some(receiver) if !matches!(receiver.kind, ReceiverKind::Reference(_, _, None)) => {
+            let message = "hooks take `&self`\nhelp: put the state in an atomic or a `Mutex`";
+            errors.push(receiver, message);
+        }
+        Some(_) => {}
+    }
+}
+
 fn returns_the_handler(event: &Event, signature: &Signature, errors: &mut Errors) {
     if matches!(signature.output, ReturnType::Default) {
         let message = format!("a constructor returns the handler\nhelp: `{}`", event.usage);
@@ -114,21 +128,18 @@ fn is_unconditional(event: &Event, method: &Method, errors: &mut Errors) {
 fn is_plain(event: &Event, signature: &Signature, errors: &mut Errors) {
     let name = event.name;
     if let Some(token) = &signature.constness {
-        errors.push(
-            token,
-            format!("`{name}` cannot be `const`: it runs in a process"),
-        );
+        errors.push(token, format!("`{name}` cannot be `const`"));
     }
     if let Safety::Unsafe(token) = &signature.safety {
         errors.push(
             token,
-            format!("`{name}` cannot be `unsafe`: it is called by safe code"),
+            format!("`{name}` cannot be `unsafe`: safe code calls it"),
         );
     }
     if let Some(abi) = &signature.abi {
         errors.push(
             abi,
-            format!("`{name}` cannot be `extern`: it is called from Rust"),
+            format!("`{name}` cannot be `extern`: Rust code calls it"),
         );
     }
     if signature.generics.type_params().next().is_some()

@@ -2,7 +2,7 @@
 
 use crate::events::{Kind, Method, Owner, Parameter, Returns, Role};
 use crate::model::Handler;
-use crate::paths::Paths;
+use crate::paths::{Paths, at};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Type;
@@ -29,27 +29,30 @@ fn async_method(
     method: &Method,
     handler: &Handler,
 ) -> TokenStream {
-    let Paths { private, .. } = paths;
     let Handler { name, cfgs, .. } = handler;
+    let Paths { private, .. } = paths.at(name.span());
     let parameters = parameters(paths, Some(kind), method.parameters);
-    let output = match method.returns {
+    let returned = match method.returns {
         Returns::Result => quote!(#private::Result),
         Returns::Response => quote!(#private::http::Response),
     };
     let source = source(paths, method, &handler.arguments);
     let values = values(paths, method.source, &handler.arguments);
     let finish = finish(paths, method.returns, handler.output);
+    let body = quote! {
+        let future = {
+            let mut event = #source;
+            let _ = &mut event;
+            <#self_type>::#name(self, #(#values),*)
+        };
+        let output = future.await;
+        #finish
+    };
     // an error about the future is an error about this function: it must point at the user's
-    let head = quote_spanned!(name.span()=> async fn #name(&self, #(#parameters),*) -> #output);
-    quote! {
+    quote_spanned! {at(name.span())=>
         #(#cfgs)*
-        #head {
-            let output = {
-                let mut event = #source;
-                let _ = &mut event;
-                <#self_type>::#name(self, #(#values),*)
-            };
-            #finish(output.await)
+        async fn #name(&self, #(#parameters),*) -> #returned {
+            #body
         }
     }
 }
@@ -70,7 +73,8 @@ pub(super) fn hook(paths: &Paths, self_type: &Type, handler: &Handler) -> Option
         fn #name(&self, #(#parameters),*) -> #private::Result {
             let mut event = #source;
             let _ = &mut event;
-            #finish(<#self_type>::#name(self, #(#values),*))
+            let output = <#self_type>::#name(self, #(#values),*);
+            #finish
         }
     })
 }
@@ -78,56 +82,65 @@ pub(super) fn hook(paths: &Paths, self_type: &Type, handler: &Handler) -> Option
 /// `request`: what needs only the head of the request is extracted first, in any position;
 /// then the body goes to those who read it.
 pub(super) fn request(paths: &Paths, self_type: &Type, handler: &Handler) -> TokenStream {
-    let Paths {
-        private,
-        arguments,
-        ok,
-        err,
-        ..
-    } = paths;
     let Handler {
         name,
         cfgs,
         arguments: types,
         ..
     } = handler;
+    let Paths {
+        private, arguments, ..
+    } = paths.at(name.span());
     let variables = variables(types);
     let extraction = |step: &str| -> Vec<TokenStream> {
-        let step = format_ident!("{step}");
-        let extract = |(variable, argument): (&Ident, &Type)| {
-            let early = (step == "late").then(|| quote!(#variable,));
-            let span = argument.span();
-            let value = quote_spanned! {span=>
-                <#argument as #arguments::http::FromRequest<'_, _>>::#step(#early &mut event)
-            };
-            quote! {
-                let #variable = match #value.await {
-                    #ok(value) => value,
-                    #err(rejection) => return rejection,
-                };
-            }
-        };
-        variables.iter().zip(types).map(extract).collect()
+        let pairs = variables.iter().zip(types);
+        pairs
+            .map(|(variable, argument)| extract(paths, step, variable, argument))
+            .collect()
     };
     let (early, late) = (extraction("early"), extraction("late"));
     let finish = finish(paths, Returns::Response, handler.output);
-    let (request, conn) = (ident("request"), ident("conn"));
-    let head = quote_spanned! {name.span()=>
+    let body = quote! {
+        let mut event = #arguments::http::Request::new(request, conn);
+        let _ = &mut event;
+        #(#early)*
+        #(#late)*
+        let output = <#self_type>::#name(self, #(#variables),*).await;
+        #finish
+    };
+    quote_spanned! {at(name.span())=>
+        #(#cfgs)*
         async fn #name(
             &self,
-            #request: #private::http::Request,
-            #conn: &#private::http::Conn,
-        ) -> #private::http::Response
-    };
-    quote! {
-        #(#cfgs)*
-        #head {
-            let mut event = #arguments::http::Request::new(#request, #conn);
-            let _ = &mut event;
-            #(#early)*
-            #(#late)*
-            #finish(<#self_type>::#name(self, #(#variables),*).await)
+            request: #private::http::Request,
+            conn: &#private::http::Conn,
+        ) -> #private::http::Response {
+            #body
         }
+    }
+}
+
+/// One step of the extraction of one argument; a rejection is the response.
+///
+/// What names nothing outside of it spans just the argument's type, from its first token to its
+/// last: then the compiler takes the errors of the two steps for one.
+fn extract(paths: &Paths, step: &str, variable: &Ident, argument: &Type) -> TokenStream {
+    let Paths {
+        arguments, ok, err, ..
+    } = paths;
+    let mut tokens = quote!(#argument).into_iter().map(|token| token.span());
+    let first = tokens.next().unwrap_or_else(Span::call_site);
+    let last = tokens.last().unwrap_or(first);
+    let early = (step == "late").then(|| quote!(#variable,));
+    let (step, event) = (Ident::new(step, last), ident("event"));
+    let open = quote_spanned!(first=> <);
+    quote_spanned! {last=>
+        let extracted =
+            #open #argument as #arguments::http::FromRequest<'_, _>>::#step(#early &mut #event);
+        let #variable = match extracted.await {
+            #ok(value) => value,
+            #err(rejection) => return rejection,
+        };
     }
 }
 
@@ -137,13 +150,12 @@ pub(super) fn values(
     source: (&'static str, &'static str),
     types: &[Type],
 ) -> Vec<TokenStream> {
-    let Paths { arguments, .. } = paths;
     let (module, from) = (
         format_ident!("{}", source.0),
         format_ident!("From{}", source.1),
     );
     let value = |argument: &Type| {
-        let span = argument.span();
+        let (span, Paths { arguments, .. }) = (at(argument.span()), paths.at(argument.span()));
         quote_spanned!(span=> <#argument as #arguments::#module::#from<'_>>::take(&mut event))
     };
     types.iter().map(value).collect()
@@ -164,7 +176,7 @@ fn source(paths: &Paths, method: &Method, types: &[Type]) -> TokenStream {
     // data is moved into the last argument that takes it, and the event must know which one is last
     let takers = method.parameters.contains(&Parameter::Data).then(|| {
         let takes = types.iter().map(|argument| {
-            let span = argument.span();
+            let (span, Paths { arguments, .. }) = (at(argument.span()), paths.at(argument.span()));
             quote_spanned!(span=> <#argument as #arguments::#module::#from<'_>>::TAKES)
         });
         quote!(takers: 0 #(+ #takes)*)
@@ -172,12 +184,12 @@ fn source(paths: &Paths, method: &Method, types: &[Type]) -> TokenStream {
     quote!(#arguments::#module::#event { #(#fields,)* #takers })
 }
 
-/// The function that turns what the user's method returned into what the trait's returns.
+/// Turns the `output` of the user's method into what the trait's returns.
 fn finish(paths: &Paths, returns: Returns, span: Span) -> TokenStream {
-    let Paths { arguments, .. } = paths;
+    let Paths { arguments, .. } = paths.at(span);
     match returns {
-        Returns::Result => quote_spanned!(span=> #arguments::finished),
-        Returns::Response => quote_spanned!(span=> #arguments::responded),
+        Returns::Result => quote_spanned!(at(span)=> #arguments::finished(output)),
+        Returns::Response => quote_spanned!(at(span)=> #arguments::responded(output)),
     }
 }
 
@@ -205,7 +217,7 @@ fn variables(types: &[Type]) -> Vec<Ident> {
 }
 
 fn ident(name: &str) -> Ident {
-    Ident::new(name, Span::mixed_site())
+    Ident::new(name, Span::call_site())
 }
 
 impl Parameter {

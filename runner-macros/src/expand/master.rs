@@ -2,7 +2,7 @@
 
 use super::{handlers, import_main, item, settings};
 use crate::model::Master;
-use crate::paths::Paths;
+use crate::paths::{Paths, at};
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::Type;
@@ -62,22 +62,20 @@ fn registered(paths: &Paths, master: &Master) -> TokenStream {
         #[#private::linkme::distributed_slice(#private::MASTERS)]
         #[linkme(crate = #private::linkme)]
         static __REGISTERED: &#private::MasterEntry = &#private::MasterEntry {
-            build: |app: #private::App| app.declared_here() #calls.hooks(#self_type),
+            build: |program: #private::App| program.declared_here() #calls.hooks(#self_type),
             servers: #servers,
         };
     }
 }
 
 fn entry(paths: &Paths, listed: &Type) -> TokenStream {
-    let Paths { private, .. } = paths;
-    quote_spanned!(listed.span()=> <#listed as #private::Registered>::ENTRY)
+    let Paths { private, .. } = paths.at(listed.span());
+    quote_spanned!(at(listed.span())=> <#listed as #private::Registered>::ENTRY)
 }
 
 /// Two servers of the list must not bind one address; the error is at the second.
 fn distinct(paths: &Paths, master: &Master) -> TokenStream {
-    let Paths {
-        private, assert, ..
-    } = paths;
+    let Paths { private, .. } = paths;
     let types = master.servers.as_deref().unwrap_or_default();
     let pairs = types
         .iter()
@@ -86,15 +84,14 @@ fn distinct(paths: &Paths, master: &Master) -> TokenStream {
     let checks = pairs.map(|(first, second)| {
         let names = [first, second].map(|listed| quote!(#listed).to_string().replace(' ', ""));
         let message = format!("`{}` and `{}` bind the same address", names[0], names[1]);
-        quote_spanned! {second.span()=>
-            const _: () = #assert(
-                #private::distinct(
-                    <#first as #private::Registered>::ADDRESSES,
-                    <#second as #private::Registered>::ADDRESSES,
-                ),
-                #message
-            );
-        }
+        let distinct = quote! {
+            #private::distinct(
+                <#first as #private::Registered>::ADDRESSES,
+                <#second as #private::Registered>::ADDRESSES,
+            )
+        };
+        let Paths { assert, .. } = paths.at(second.span());
+        quote_spanned!(at(second.span())=> const _: () = #assert(#distinct, #message);)
     });
     checks.collect()
 }

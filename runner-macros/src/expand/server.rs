@@ -3,9 +3,10 @@
 use super::{handlers, import_main, item, settings};
 use crate::events::{Owner, SERVICE_SOURCE, WORKER_START_SOURCE};
 use crate::model::{Handler, Server};
-use crate::paths::Paths;
-use proc_macro2::TokenStream;
+use crate::paths::{Paths, at};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 
 pub(crate) fn server(tokens: &TokenStream, server: &Server) -> TokenStream {
     let paths = Paths::new(server.root.as_ref());
@@ -96,47 +97,63 @@ fn constructor(paths: &Paths, server: &Server) -> TokenStream {
     let handler = match server.handler("worker_start") {
         Some(handler) => worker_start(paths, server, handler),
         None => {
-            let span = syn::spanned::Spanned::span(self_type);
+            let (span, Paths { arguments, .. }) =
+                (at(self_type.span()), paths.at(self_type.span()));
             quote_spanned!(span=> #arguments::default_handler::<#self_type>())
         }
     };
     let served = match server.handler("service") {
         Some(service) => {
-            let (name, span) = (&service.name, service.output);
+            let name = &service.name;
             let values = handlers::values(paths, SERVICE_SOURCE, &service.arguments);
-            quote_spanned! {span=>
-                let service = {
+            let made = {
+                let Paths { arguments, .. } = paths.at(service.output);
+                quote_spanned!(at(service.output)=> #arguments::service(output))
+            };
+            quote! {
+                let future = {
                     let mut event = #arguments::lifecycle::Service { worker: &worker };
+                    let _ = &mut event;
                     <#self_type>::#name(&handler, #(#values),*)
                 };
-                let service = #arguments::service(service.await);
+                let output = future.await;
+                let service = #made;
                 #ok::<_, #error>(#private::http::WithService::new(handler, service))
             }
         }
         None => quote!(#ok::<_, #error>(handler)),
     };
-    quote! {
-        #private::Server::#constructor(|worker: #private::Worker| async move {
-            let _ = &worker;
-            let handler: #self_type = #handler;
-            #served
-        })
-    }
+    let body = quote! {
+        let _ = &worker;
+        let handler: #self_type = #handler;
+        #served
+    };
+    // an error about the future is an error about the user's constructor
+    let constructors = [server.handler("worker_start"), server.handler("service")];
+    let place = constructors.into_iter().flatten().next();
+    let place = place.map_or_else(Span::call_site, |handler| handler.name.span());
+    let sent = {
+        let Paths { arguments, .. } = paths.at(place);
+        quote_spanned!(at(place)=> #arguments::sent(async move { #body }))
+    };
+    quote!(#private::Server::#constructor(|worker: #private::Worker| #sent))
 }
 
 fn worker_start(paths: &Paths, server: &Server, handler: &Handler) -> TokenStream {
     let Paths { arguments, .. } = paths;
     let (self_type, name) = (&server.self_type, &handler.name);
     let values = handlers::values(paths, WORKER_START_SOURCE, &handler.arguments);
-    let constructed = quote_spanned! {handler.output=>
-        #arguments::constructed::<#self_type, _>(constructed.await)?
+    let constructed = {
+        let Paths { arguments, .. } = paths.at(handler.output);
+        quote_spanned!(at(handler.output)=> #arguments::constructed::<#self_type, _>(output)?)
     };
     quote! {{
-        let constructed = {
+        let future = {
             let mut event = #arguments::lifecycle::WorkerStart { worker: &worker };
             let _ = &mut event;
             <#self_type>::#name(#(#values),*)
         };
+        let output = future.await;
         #constructed
     }}
 }
@@ -144,10 +161,9 @@ fn worker_start(paths: &Paths, server: &Server, handler: &Handler) -> TokenStrea
 /// A second `#[server]` on the same type defines this constant twice, and its name is the error.
 fn once(server: &Server) -> TokenStream {
     let self_type = &server.self_type;
-    let span = syn::spanned::Spanned::span(self_type);
-    let name = proc_macro2::Ident::new("THIS_TYPE_ALREADY_HAS_A_SERVER_ATTRIBUTE", span);
-    quote! {
-        #[automatically_derived]
+    let span = at(self_type.span());
+    let name = Ident::new("THIS_TYPE_ALREADY_HAS_A_SERVER_ATTRIBUTE", span);
+    quote_spanned! {span=>
         impl #self_type {
             #[doc(hidden)]
             #[allow(dead_code)]

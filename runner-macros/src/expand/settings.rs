@@ -1,7 +1,7 @@
 //! The options: each is one call of the builder.
 
 use crate::model::{Setting, Value, WorkerCount};
-use crate::paths::Paths;
+use crate::paths::{Paths, at};
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
@@ -20,9 +20,7 @@ fn call(paths: &Paths, setting: &Setting) -> Option<TokenStream> {
 }
 
 fn value(paths: &Paths, value: &Value) -> Option<TokenStream> {
-    let Paths {
-        private, duration, ..
-    } = paths;
+    let Paths { private, .. } = paths;
     let value = match value {
         Value::Expr(expr) => quote!(#expr),
         Value::Text(text) => quote!(#text),
@@ -35,7 +33,8 @@ fn value(paths: &Paths, value: &Value) -> Option<TokenStream> {
         }
         Value::Duration(value, span) => {
             let (seconds, nanos) = (value.as_secs(), value.subsec_nanos());
-            quote_spanned!(*span=> #duration::new(#seconds, #nanos))
+            let Paths { duration, .. } = paths.at(*span);
+            quote_spanned!(at(*span)=> #duration::new(#seconds, #nanos))
         }
         Value::Choice(choice) => {
             let (name, variant) = (*choice)?;

@@ -24,6 +24,8 @@ pub(crate) struct Entry {
 pub(crate) enum Raw {
     /// Nothing.
     Word,
+    /// `=` and nothing.
+    Missing,
     /// `= expression`
     Expr(Expr),
     /// `(…)`
@@ -35,8 +37,8 @@ pub(crate) fn arguments(tokens: TokenStream, errors: &mut Errors) -> Arguments {
     let mut arguments = Arguments::default();
     let parser = |input: ParseStream<'_>| {
         while !input.is_empty() {
-            if let Err(error) = argument(input, &mut arguments, errors).and_then(|()| comma(input))
-            {
+            let read = argument(input, &mut arguments, errors);
+            if let Err(error) = read.and_then(|()| comma(input, errors)) {
                 errors.absorb(error);
                 skip_to_next(input)?;
             }
@@ -60,7 +62,7 @@ fn argument(
         root(input, arguments, errors)
     } else {
         let name = name(input)?;
-        let value = value(input, &name)?;
+        let value = value(input)?;
         arguments.entries.push(Entry { name, value });
         Ok(())
     }
@@ -93,12 +95,11 @@ fn name(input: ParseStream<'_>) -> syn::Result<Ident> {
     input.call(Ident::parse_any)
 }
 
-fn value(input: ParseStream<'_>, name: &Ident) -> syn::Result<Raw> {
+fn value(input: ParseStream<'_>) -> syn::Result<Raw> {
     if input.peek(Token![=]) {
-        let equals: Token![=] = input.parse()?;
+        input.parse::<Token![=]>()?;
         if input.is_empty() || input.peek(Token![,]) {
-            let message = format!("`{name}` has no value: write `{name} = …`");
-            return Err(syn::Error::new_spanned(equals, message));
+            return Ok(Raw::Missing);
         }
         input.parse().map(ungrouped).map(Raw::Expr)
     } else if input.peek(token::Paren) {
@@ -121,9 +122,13 @@ fn ungrouped(expr: Expr) -> Expr {
     }
 }
 
-fn comma(input: ParseStream<'_>) -> syn::Result<()> {
+fn comma(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
     if input.is_empty() || input.peek(Token![,]) {
         input.parse::<Option<Token![,]>>().map(drop)
+    } else if input.peek(Ident::peek_any) {
+        // only the comma is missing: what follows is read as the next argument
+        errors.absorb(input.error("expected `,`"));
+        Ok(())
     } else {
         Err(input.error("expected `,`"))
     }

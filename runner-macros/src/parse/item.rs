@@ -9,7 +9,7 @@ use syn::{Attribute, Generics, Ident, Path, Signature, Token, Type, Visibility, 
 
 /// The item under an attribute.
 pub(crate) enum Item {
-    Impl(Impl),
+    Impl(Box<Impl>),
     Struct(Struct),
     /// Anything else, and its first tokens.
     Other(TokenStream),
@@ -71,7 +71,7 @@ fn parse(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Item> {
     let unsafety: Option<Token![unsafe]> = input.parse()?;
     if input.peek(Token![impl]) {
         input.parse::<Token![impl]>()?;
-        impl_block(input, attributes, unsafety, errors).map(Item::Impl)
+        impl_block(input, attributes, unsafety, errors).map(|block| Item::Impl(Box::new(block)))
     } else if input.peek(Token![struct]) || input.peek(Token![enum]) || input.peek(Token![union]) {
         let keyword: TokenTree = input.parse()?;
         let name: Ident = input.parse()?;

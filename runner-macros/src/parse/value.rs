@@ -28,12 +28,12 @@ pub(crate) fn value(option: &'static Opt, entry: &Entry, errors: &mut Errors) ->
         (_, Raw::List(group)) => {
             let example = example(option);
             errors.push(
-                quote!(#group),
-                format!("`{}` is no list: write `{example}`", entry.name),
+                group,
+                format!("`{}` is not a list: write `{example}`", entry.name),
             );
             None
         }
-        (_, Raw::Word) => {
+        (_, Raw::Word | Raw::Missing) => {
             let message = format!("`{}` has no value: write `{}`", entry.name, example(option));
             errors.push(&entry.name, message);
             None
@@ -368,6 +368,7 @@ fn choice(words: &'static [Word], text: &LitStr) -> syn::Result<Value> {
 fn choices(words: &[Word]) -> String {
     let words: Vec<_> = words
         .iter()
+        .filter(|word| word.state == State::Available)
         .map(|word| format!("\"{}\"", word.word))
         .collect();
     words.join(" or ")
@@ -436,8 +437,7 @@ fn crates(group: &Group, errors: &mut Errors) -> Option<Value> {
             None
         }
         Ok(crates) => Some(Value::Crates(crates.into_iter().collect())),
-        Err(error) => {
-            errors.absorb(error);
+        Err(_) => {
             errors.push(
                 group,
                 "`include` takes the names of crates, e.g. `include(handlers)`",

@@ -3,57 +3,31 @@
 //! The arguments of `request` are axum-core's extractors beside the connection. Extraction has two
 //! steps. First (`early`) every argument that needs only the head of the request is taken, wherever
 //! it stands; then (`late`) the body goes to those who read it. The last of them gets the request
-//! itself, so one reader costs no copy; for more than one the body is read into memory.
+//! itself, so one reader costs no copy; for more than one the body is read into memory, up to
+//! axum's limit for bodies (2 MB unless a `DefaultBodyLimit` says otherwise).
 
 use super::event;
+use super::incoming::Incoming;
 use crate::error::Error;
 use crate::server::Worker;
 use crate::server::http::{Conn, IntoResponse, Response};
-use axum_core::body::Body;
 use axum_core::extract::{self, FromRequestParts};
-use bytes::Bytes;
-use http::request::Parts;
 use std::future::Future;
 use std::net::SocketAddr;
 
 /// `request`: a request has arrived.
 pub struct Request<'a> {
     conn: &'a Conn,
-    parts: Parts,
-    body: Body,
-    /// How many arguments have yet to read the body.
-    readers: u32,
+    incoming: Incoming,
 }
 
 impl<'a> Request<'a> {
     /// The request as it came from the connection.
     pub fn new(request: extract::Request, conn: &'a Conn) -> Self {
-        let (parts, body) = request.into_parts();
         Self {
             conn,
-            parts,
-            body,
-            readers: 0,
+            incoming: Incoming::new(request),
         }
-    }
-
-    /// The request for the next reader of the body.
-    async fn read(&mut self) -> Result<extract::Request, Response> {
-        self.readers = self.readers.saturating_sub(1);
-        let body = std::mem::take(&mut self.body);
-        if self.readers == 0 {
-            let nothing = ::http::Request::new(()).into_parts().0;
-            let parts = std::mem::replace(&mut self.parts, nothing);
-            return Ok(extract::Request::from_parts(parts, body));
-        }
-        let request = extract::Request::from_parts(self.parts.clone(), body);
-        let read = <Bytes as extract::FromRequest<()>>::from_request(request, &()).await;
-        let bytes = read.map_err(IntoResponse::into_response)?;
-        self.body = Body::from(bytes.clone());
-        Ok(extract::Request::from_parts(
-            self.parts.clone(),
-            Body::from(bytes),
-        ))
     }
 }
 
@@ -91,6 +65,7 @@ pub trait FromRequest<'a, Via>: Sized {
 macro_rules! from_connection {
     ($($argument:ty => |$event:ident| $value:expr;)*) => {
         $(
+            #[diagnostic::do_not_recommend]
             impl<'a> FromRequest<'a, via::Conn> for $argument {
                 type Early = Self;
 
@@ -117,7 +92,7 @@ impl<'a, T: FromRequestParts<()> + Send> FromRequest<'a, via::Parts> for T {
     type Early = Self;
 
     async fn early(event: &mut Request<'a>) -> Result<Self, Response> {
-        let taken = T::from_request_parts(&mut event.parts, &()).await;
+        let taken = T::from_request_parts(event.incoming.parts(), &()).await;
         taken.map_err(IntoResponse::into_response)
     }
 
@@ -131,12 +106,12 @@ impl<'a, T: extract::FromRequest<()>> FromRequest<'a, via::Body> for T {
     type Early = ();
 
     async fn early(event: &mut Request<'a>) -> Result<(), Response> {
-        event.readers = event.readers.saturating_add(1);
+        event.incoming.expect_reader();
         Ok(())
     }
 
     async fn late((): (), event: &mut Request<'a>) -> Result<Self, Response> {
-        let request = event.read().await?;
+        let request = event.incoming.read().await?;
         T::from_request(request, &())
             .await
             .map_err(IntoResponse::into_response)

@@ -4,12 +4,13 @@
 //! the types that can be taken from it, so that the compiler can say which types those are.
 
 pub mod http;
+mod incoming;
 pub mod lifecycle;
 pub mod master;
 mod output;
 pub mod tcp;
 
-pub use output::{constructed, default_handler, finished, responded, service};
+pub use output::{constructed, default_handler, finished, responded, sent, service};
 
 /// An event, and the trait of the types that a handler of it can take.
 macro_rules! event {
@@ -39,6 +40,7 @@ macro_rules! event {
         }
 
         $(
+            #[diagnostic::do_not_recommend]
             impl<$life> $from<$life> for $argument {
                 fn take($source: &mut $event<$life>) -> Self {
                     $value

@@ -5,6 +5,7 @@ use crate::server::http::{IntoResponse, Request, Response};
 use bytes::Bytes;
 use std::convert::Infallible;
 use std::error::Error as StdError;
+use std::future::Future;
 use tower_service::Service;
 
 /// What handlers of connections and workers, and hooks, may return.
@@ -18,6 +19,7 @@ pub trait Outcome {
     fn into_result(self) -> Result;
 }
 
+#[diagnostic::do_not_recommend]
 impl Outcome for () {
     fn into_result(self) -> Result {
         Ok(())
@@ -73,6 +75,7 @@ pub trait Constructed<T> {
     fn into_handler(self) -> Result<T>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T> Constructed<T> for T {
     fn into_handler(self) -> Result<T> {
         Ok(self)
@@ -116,6 +119,11 @@ impl<T: Default> DefaultHandler for T {
 #[must_use]
 pub fn default_handler<T: DefaultHandler>() -> T {
     T::new()
+}
+
+/// A constructor's future, which must be able to move between the threads of the worker's runtime.
+pub fn sent<F: Future + Send>(future: F) -> impl Future<Output = F::Output> + Send {
+    future
 }
 
 /// A tower service that can answer the requests of a server.

@@ -30,18 +30,21 @@ pub trait FromReceive<'a>: Sized {
     fn take(event: &mut Receive<'a>) -> Self;
 }
 
+#[diagnostic::do_not_recommend]
 impl<'a> FromReceive<'a> for &'a Conn {
     fn take(event: &mut Receive<'a>) -> Self {
         event.conn
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<'a> FromReceive<'a> for &'a Worker {
     fn take(event: &mut Receive<'a>) -> Self {
         event.conn.worker()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl FromReceive<'_> for Bytes {
     const TAKES: u32 = 1;
 

@@ -102,7 +102,7 @@ macro_rules! master_options {
         stdout(impl Into<PathBuf>): FilePath, Unset "unchanged; `/dev/null` when daemonized", [];
         /// The file that standard error is appended to.
         stderr(impl Into<PathBuf>): FilePath, Unset "unchanged; `/dev/null` when daemonized", [];
-        /// What TERM and INT mean: stop `now`, or drain first (`graceful`).
+        /// What TERM means: stop `now`, or drain first (`graceful`) as QUIT does. INT always stops now.
         term(Term): Choice<Term>, Default "now", [];
         /// How workers are made.
         spawn(Spawn): Choice<Spawn>, Default "fork", [];

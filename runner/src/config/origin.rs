@@ -33,7 +33,7 @@ pub(crate) enum Origin {
 
 impl Origin {
     /// How an error message ends: `from …` or `declared at …`.
-    pub(super) fn clause(&self) -> String {
+    pub(crate) fn clause(&self) -> String {
         match self {
             Self::Declared(_) => self.to_string(),
             _ => format!("from {self}"),

@@ -42,7 +42,8 @@ struct Errors(Vec<String>);
 impl Errors {
     /// Notes that the option `key` cannot be had.
     fn push(&mut self, key: &str, problem: impl Display, origin: &Origin) {
-        self.0.push(format!("{key}: {problem} (from {origin})"));
+        self.0
+            .push(format!("{key}: {problem} ({})", origin.clause()));
     }
 
     fn keep<T>(
@@ -66,11 +67,7 @@ pub(crate) fn prepare(config: Config, serve: Vec<Arc<dyn Serve>>) -> Result<Prep
     if let Some(mask) = given.or(master.daemonize.value.then_some(DAEMON_UMASK)) {
         umask(Mode::from_bits_truncate(mask));
     }
-    // First of all: nothing of a program that runs already may be touched.
-    let pid_file = master
-        .pid_file
-        .as_ref()
-        .and_then(|path| errors.keep("master.pid_file", &path.origin, lock_pid_file(&path.value)));
+    let pid_file = master.pid_file.as_ref().map(lock_pid_file).transpose()?;
     let stdio = open_stdio(
         "master",
         &master.stdin,
@@ -142,21 +139,23 @@ fn prepare_server(
     })
 }
 
-fn lock_pid_file(path: &Path) -> Result<PidFile, String> {
-    PidFile::acquire(path).map_err(|error| match error {
-        PidFileError::Held(Some(pid)) => {
-            format!(
-                "`{}` is held: the program runs already, with pid {pid}",
-                path.display()
-            )
-        }
-        PidFileError::Held(None) => {
-            format!(
-                "`{}` is held: the program is starting already",
-                path.display()
-            )
-        }
-        PidFileError::Io(error) => format!("cannot use `{}`: {error}", path.display()),
+/// Takes the pid file. That comes first and alone: of a program that runs already, nothing may be
+/// touched, and every other error would only be a consequence.
+fn lock_pid_file(path: &Sourced<PathBuf>) -> Result<PidFile, Vec<String>> {
+    let shown = path.value.display();
+    PidFile::acquire(&path.value).map_err(|error| {
+        let problem = match error {
+            PidFileError::Held(Some(pid)) => {
+                format!("`{shown}` is held: the program runs already, with pid {pid}")
+            }
+            PidFileError::Held(None) => {
+                format!("`{shown}` is held: the program is starting already")
+            }
+            PidFileError::Io(error) => format!("cannot use `{shown}`: {error}"),
+        };
+        let mut errors = Errors::default();
+        errors.push("master.pid_file", problem, &path.origin);
+        errors.0
     })
 }
 

@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::hooks::{self, Hooks};
 use crate::os::signal;
 use crate::supervisor::{
-    Cause, Command, Event, ExitStatus, Generation, Report, SlotId, StartFailure, Stop, WorkerExit,
+    Cause, Command, Event, ExitStatus, Generation, ReloadError, Report, SlotId, StartFailure, Stop,
+    WorkerExit,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -25,7 +26,7 @@ impl MasterProcess {
                     worker = %self.place(slot, generation), pid = pid.0, ?after, "worker ready"
                 );
             }
-            Report::WorkerExit(exit) => self.worker_exit(exit),
+            Report::WorkerExit(exit) => self.worker_exit(&exit),
             Report::ForkFailed {
                 slot,
                 generation,
@@ -58,15 +59,12 @@ impl MasterProcess {
                 generation,
                 result: Err(error),
             } => {
-                tracing::error!(
-                    generation,
-                    ?error,
-                    "reload failed, the old workers go on serving"
-                );
+                let reason = self.explain_reload(&error);
+                tracing::error!(generation, "reload failed: {reason}");
             }
             Report::Ignored(command) => tracing::info!(?command, "ignored while stopping"),
             Report::Stopped => {
-                let _ = self.hook("stop", |hooks, master| hooks.stop(master));
+                let _ = self.hook("stop", Hooks::stop);
                 tracing::info!("stopped");
             }
         }
@@ -74,7 +72,7 @@ impl MasterProcess {
 
     /// Every server serves.
     fn started(&mut self) {
-        if let Err(error) = self.hook("start", |hooks, master| hooks.start(master)) {
+        if let Err(error) = self.hook("start", Hooks::start) {
             if let Some(launcher) = self.launcher.take() {
                 launcher.failed(&format!("cannot start: the `start` hook failed: {error}"));
             }
@@ -99,14 +97,14 @@ impl MasterProcess {
         }
     }
 
-    fn worker_exit(&mut self, exit: WorkerExit) {
+    fn worker_exit(&mut self, exit: &WorkerExit) {
         let exit = hooks::WorkerExit {
             server: self.name(exit.slot).to_owned(),
             slot: exit.slot.slot,
             generation: exit.generation,
             pid: exit.pid.0,
             asked: !exit.cause.is_failure(),
-            cause: explain(&exit),
+            cause: explain(exit),
             status: match exit.status {
                 ExitStatus::Code(code) => hooks::ExitStatus::Code(code),
                 ExitStatus::Signal(number) => hooks::ExitStatus::Signal(number),
@@ -121,6 +119,20 @@ impl MasterProcess {
         let _ = self.hook("worker_exit", |hooks, master| {
             hooks.worker_exit(master, &exit)
         });
+    }
+
+    fn explain_reload(&self, error: &ReloadError) -> String {
+        match error {
+            ReloadError::Worker(failure) => {
+                let worker = self.place(failure.slot, failure.generation);
+                format!(
+                    "worker {worker}: {}; the old workers go on serving",
+                    failure.reason
+                )
+            }
+            ReloadError::Superseded { by } => format!("generation {by} was asked for meanwhile"),
+            ReloadError::Stopping => "the program stops".to_owned(),
+        }
     }
 
     /// Runs a hook. Its error or panic is logged and ends nothing.

@@ -21,7 +21,7 @@ impl MasterProcess {
                 return 0;
             };
             drop(ours);
-            worker::run(self.into_seed(slot, generation, theirs, master_pid))
+            worker::run(self.take_seed(slot, generation, theirs, master_pid))
         })?;
         let Some((ours, _theirs)) = ends else {
             return Err(ForkError::Refused(std::io::ErrorKind::Other.into()));
@@ -32,7 +32,7 @@ impl MasterProcess {
     }
 
     /// In the child: what its worker needs, while every other descriptor of the master's is closed.
-    fn into_seed(
+    fn take_seed(
         &mut self,
         slot: SlotId,
         generation: Generation,

@@ -8,14 +8,17 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+/// What the word for success begins with.
+const READY: char = '+';
+
 /// The daemon's line to its launcher, which waits at the other end.
 #[derive(Debug)]
 pub(crate) struct Launcher(File);
 
 impl Launcher {
-    /// Lets the launcher exit with success.
+    /// Lets the launcher print the pid of the daemon and exit with success.
     pub(crate) fn ready(mut self) {
-        let _ = self.0.write_all(b"+");
+        let _ = write!(self.0, "{READY}started (pid {})", std::process::id());
     }
 
     /// Lets the launcher print why there is no daemon, and exit with failure.
@@ -53,15 +56,14 @@ pub(crate) fn enter(directory: &Path) -> std::io::Result<()> {
 fn wait_for_word(read: OwnedFd) -> u8 {
     let mut word = String::new();
     let _ = File::from(read).read_to_string(&mut word);
-    match word.as_str() {
-        "+" => 0,
-        "" => {
-            eprintln!("the daemon ended before it was ready; its log says why");
-            1
-        }
-        reason => {
-            eprintln!("{reason}");
-            1
-        }
+    if let Some(word) = word.strip_prefix(READY) {
+        println!("{word}");
+        return 0;
     }
+    if word.is_empty() {
+        eprintln!("the daemon ended before it was ready; its log says why");
+    } else {
+        eprintln!("{word}");
+    }
+    1
 }

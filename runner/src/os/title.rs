@@ -19,6 +19,10 @@ impl Title {
     /// a title may be as long as both. Without `/proc` there is no title.
     ///
     /// To be called while the process has one thread.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "to move the environment, with one thread"
+    )]
     pub(crate) fn prepare() -> Option<Self> {
         let (arguments, environment) = areas()?;
         // Writing over the arguments also changes what `std::env::args` reads, which points there.

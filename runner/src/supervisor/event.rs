@@ -23,7 +23,8 @@ pub(crate) enum Event {
     },
     /// A worker says that it serves.
     Ready { pid: Pid },
-    /// A worker says why it cannot serve; it is about to exit.
+    /// A worker says why it cannot serve; it is about to exit. What it said is to be handed in
+    /// before its exit is.
     Failed { pid: Pid, reason: String },
     /// A process has ended and was reaped.
     Exited { pid: Pid, status: ExitStatus },

@@ -6,15 +6,17 @@
 //! # A worker
 //!
 //! ```text
-//!             READY                 successor READY,
-//!                                   graceful stop
-//! Starting ──────────────▶ Ready ───────────────────▶ Draining ─┐
-//!    │                       │                           │      │
-//!    │ superseded, restart,  │ restart,                  │ stop,│ too many of them
-//!    │ any stop              ▼ stop now                  ▼      │
-//!    ├────────────────────▶ Stopping ◀──────────────────────────┤
-//!    │ start_timeout         │ stop_grace                       │ drain_timeout
-//!    └────────────────────▶ Killed ◀────────────────────────────┘
+//!             READY           successor READY, graceful stop
+//! Starting ─────────▶ Ready ──────────────────────────────────▶ Draining
+//!    │                  │                                          │
+//!    │                  │ restart, stop now                        │ restart, faster stop,
+//!    │ superseded,      │                                          │ too many of them
+//!    │ restart, stop    ▼                                          │
+//!    ├─────────────▶ Stopping ◀────────────────────────────────────┤
+//!    │                  │                                          │
+//!    │ start_timeout    │ stop_grace                               │ drain_timeout + margin
+//!    │                  ▼                                          │
+//!    └─────────────▶ Killed ◀──────────────────────────────────────┘
 //! ```
 //!
 //! From every state it may exit. A worker that exits without having been told to leave has
@@ -23,22 +25,23 @@
 //! # A slot
 //!
 //! ```text
-//!            fork                             reload: fork
-//! vacant ─────────────▶ holder ──────────────────────────────────▶ holder and successor
-//!   ▲                   │   ▲                                        │
-//!   └───────────────────┘   │ successor READY: the holder drains     │
-//!     exit (back-off        │ and is the slot's no more              │
-//!     if it has failed)     │ holder exits: the successor takes over │
-//!                           └────────────────────────────────────────┘
+//!          fork               reload: fork
+//! vacant ────────▶ holder ──────────────────────▶ holder and successor
+//!   ▲              │    ▲                           │
+//!   └──────────────┘    └───────────────────────────┘
+//!     exit; after a       successor READY: the holder drains, and is the slot's no more
+//!     failure, back off   holder exits: the successor takes its place
+//!                         successor exits: the reload has failed
 //! ```
 //!
 //! # The program
 //!
 //! ```text
-//! Starting ────────▶ Running ────────▶ Stopping: drain ─▶ stop ─▶ kill ────────▶ Finished
-//!    │      all READY         stop       ▲     each further stop     all exited
-//!    └───────────────────────────────────┘
-//!      stop; a worker that says it cannot serve, or is late (code 1)
+//!           all READY           stop                              all exited
+//! Starting ──────────▶ Running ──────▶ Stopping: drain, stop, kill ──────────▶ Finished
+//!    │                                 ▲         (faster with each further stop)
+//!    └─────────────────────────────────┘
+//!      stop, or a worker that cannot serve or is late (then with exit code 1)
 //! ```
 //!
 //! # Generations
@@ -57,15 +60,18 @@
 //! Invariant: a slot has one holder, and a successor only while the holder is of an older
 //! generation; so two workers of one generation never serve in it.
 //! Invariant: once a stop has begun nothing is forked, and `Finish` is the last action.
-//! Invariant: every state of a worker but `Ready` has a deadline, after which it is killed.
+//! Invariant: every state of a worker but `Ready` has a deadline, after which it is killed; after
+//! that only its exit is waited for.
 //! Invariant: a slot that fails again and again is filled at ever longer intervals.
 
 mod action;
 mod backoff;
+mod command;
 mod event;
 mod server;
 mod settings;
 mod slot;
+#[cfg(test)]
 mod status;
 #[cfg(test)]
 mod tests;
@@ -78,6 +84,7 @@ pub(crate) use action::{
 };
 pub(crate) use event::{Command, Event, ExitStatus, Stop};
 pub(crate) use settings::{ServerSettings, Settings};
+#[cfg(test)]
 pub(crate) use status::{State, WorkerStatus};
 
 use action::Actions;
@@ -226,6 +233,7 @@ impl Supervisor {
     }
 
     /// All processes, and the slots that back off, by server and slot.
+    #[cfg(test)]
     pub(crate) fn workers(&self) -> impl Iterator<Item = WorkerStatus> {
         self.slots().flat_map(|slot| slot.status(self.generation))
     }
@@ -299,123 +307,15 @@ impl Supervisor {
         let is_final = matches!(failure.reason, Reason::Reported(_) | Reason::Timeout(_));
         if self.mode == Mode::Starting && is_final {
             self.fail_start(now, failure);
-        } else if let Some(reload) = &mut self.reload
-            && failure.generation == self.generation
-        {
+        } else if let Some(reload) = &mut self.reload {
+            // Whatever else was starting has been stopped when the reload began.
+            debug_assert_eq!(failure.generation, self.generation);
             match seat {
                 Seat::Successor => self.fail_reload(now, failure),
                 Seat::Holder | Seat::Leaving => {
                     reload.failure.get_or_insert(failure);
                 }
             }
-        }
-    }
-
-    // Commands.
-
-    fn command(&mut self, now: Time, command: Command) {
-        match (command, self.mode) {
-            (_, Mode::Finished) => {}
-            (Command::Stop(how), Mode::Starting | Mode::Running) => self.stop(now, how.into(), 0),
-            (Command::Stop(how), Mode::Stopping { how: before, .. }) => {
-                self.hurry(now, before.faster().max(how.into()));
-            }
-            (_, Mode::Stopping { .. }) => self.actions.report(Report::Ignored(command)),
-            (Command::Reload, _) => self.reload(now),
-            (Command::Restart, _) => self.restart(now),
-        }
-    }
-
-    fn reload(&mut self, now: Time) {
-        let previous = self
-            .reload
-            .as_ref()
-            .map_or(self.generation, |reload| reload.previous);
-        self.begin_generation(now);
-        self.reload = Some(Reload {
-            previous,
-            failure: None,
-        });
-        for slot in self.servers.iter_mut().flat_map(|server| &mut server.slots) {
-            slot.stop_starting(now, &mut self.actions);
-        }
-    }
-
-    fn restart(&mut self, now: Time) {
-        self.begin_generation(now);
-        for server in &mut self.servers {
-            server.leave(Leave::Stop, now, &mut self.actions);
-        }
-    }
-
-    /// What is forked from now on is of a new generation.
-    fn begin_generation(&mut self, now: Time) {
-        self.newest += 1;
-        self.end_reload(Err(ReloadError::Superseded { by: self.newest }));
-        self.set_generation(self.newest);
-        for server in &mut self.servers {
-            server.extend_start(now);
-            for slot in &mut server.slots {
-                slot.end_back_off(now);
-            }
-        }
-    }
-
-    fn set_generation(&mut self, generation: Generation) {
-        self.withdraw_forks();
-        self.generation = generation;
-    }
-
-    fn fail_reload(&mut self, now: Time, failure: StartFailure) {
-        let Some(previous) = self.reload.as_ref().map(|reload| reload.previous) else {
-            return;
-        };
-        self.end_reload(Err(ReloadError::Worker(failure)));
-        self.set_generation(previous);
-        for slot in self.servers.iter_mut().flat_map(|server| &mut server.slots) {
-            slot.stop_successor(now, &mut self.actions);
-        }
-    }
-
-    fn end_reload(&mut self, result: Result<(), ReloadError>) {
-        if self.reload.take().is_some() {
-            let generation = self.generation;
-            self.actions
-                .report(Report::ReloadFinished { generation, result });
-        }
-    }
-
-    fn fail_start(&mut self, now: Time, failure: StartFailure) {
-        self.actions.report(Report::StartFailed(failure));
-        self.stop(now, Leave::Stop, 1);
-    }
-
-    fn stop(&mut self, now: Time, how: Leave, code: u8) {
-        self.end_reload(Err(ReloadError::Stopping));
-        self.withdraw_forks();
-        self.mode = Mode::Stopping {
-            how,
-            started: self.mode == Mode::Running,
-            code,
-        };
-        self.hurry(now, how);
-    }
-
-    /// Makes all workers leave in this way.
-    fn hurry(&mut self, now: Time, faster: Leave) {
-        if let Mode::Stopping { how, .. } = &mut self.mode {
-            *how = faster;
-        }
-        for server in &mut self.servers {
-            server.leave(faster, now, &mut self.actions);
-        }
-    }
-
-    /// Takes back the forks that were not begun.
-    fn withdraw_forks(&mut self) {
-        self.actions.withdraw_forks();
-        for slot in self.servers.iter_mut().flat_map(|server| &mut server.slots) {
-            slot.withdraw_fork();
         }
     }
 
@@ -439,12 +339,8 @@ impl Supervisor {
     }
 
     fn check_started(&mut self) {
-        // Each server is looked at, for each remembers its own start.
-        let waiting = self
-            .servers
-            .iter_mut()
-            .filter_map(|it| (!it.check_started()).then_some(()));
-        if waiting.count() == 0 {
+        self.servers.iter_mut().for_each(Server::check_started);
+        if self.servers.iter().all(Server::has_started) {
             self.mode = Mode::Running;
             self.actions.report(Report::Started);
         }

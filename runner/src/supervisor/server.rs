@@ -10,9 +10,10 @@ use super::{Generation, NEVER, ServerSettings, Settings, SlotId, Time};
 pub(super) struct Server {
     pub(super) slots: Vec<Slot>,
     start_timeout: Time,
-    /// When the start of the program fails for lack of this server, or `NEVER` once all its slots
-    /// were READY at the same time.
+    /// When the start of the program fails if this server has not started.
     start_deadline: Time,
+    /// Whether all its slots were READY at the same time.
+    started: bool,
     /// How many slots may have a successor at the same time.
     surge: usize,
 }
@@ -40,6 +41,7 @@ impl Server {
             slots: (0..own.workers).map(slot).collect(),
             start_timeout: own.start_timeout,
             start_deadline: now.saturating_add(own.start_timeout),
+            started: false,
             surge: usize::try_from(surge).unwrap_or(usize::MAX),
         }
     }
@@ -75,23 +77,27 @@ impl Server {
         }
     }
 
-    /// Whether all its slots are, or once were, READY at the same time.
-    pub(super) fn check_started(&mut self) -> bool {
-        if self.slots.iter().all(Slot::is_ready) {
-            self.start_deadline = NEVER;
-        }
-        self.start_deadline == NEVER
+    /// Looks whether it has started, once and for all.
+    pub(super) fn check_started(&mut self) {
+        self.started |= self.slots.iter().all(Slot::is_ready);
+    }
+
+    pub(super) fn has_started(&self) -> bool {
+        self.started
     }
 
     /// Gives it the whole time to start again, because its workers are replaced before it has.
     pub(super) fn extend_start(&mut self, now: Time) {
-        if self.start_deadline != NEVER {
-            self.start_deadline = now.saturating_add(self.start_timeout);
-        }
+        self.start_deadline = now.saturating_add(self.start_timeout);
     }
 
+    /// When the start fails for lack of this server, or `NEVER`.
     pub(super) fn start_deadline(&self) -> Time {
-        self.start_deadline
+        if self.started {
+            NEVER
+        } else {
+            self.start_deadline
+        }
     }
 
     /// Why it has not started in time.

@@ -3,9 +3,12 @@
 use super::action::{Actions, Leave, Reason, Report, StartFailure};
 use super::backoff::{BackOff, Jitter};
 use super::worker::{Limits, Worker};
-use super::{Generation, NEVER, Pid, Settings, SlotId, State, Time, WorkerStatus};
+use super::{Generation, NEVER, Pid, Settings, SlotId, Time};
+#[cfg(test)]
+use super::{State, WorkerStatus};
 
-/// How many replaced workers of a slot may drain at the same time.
+/// How many replaced workers of a slot may drain at the same time. The next one makes the oldest
+/// stop, and no further one comes before one has exited.
 const MAX_DRAINING: usize = 4;
 
 /// A numbered place for a worker of a server.
@@ -305,14 +308,14 @@ impl Slot {
     }
 
     pub(super) fn wants_successor(&self, generation: Generation) -> bool {
-        self.is_outdated(generation) && !self.has_successor()
+        let crowded = self.leaving.len() > MAX_DRAINING;
+        self.is_outdated(generation) && !self.has_successor() && !crowded
     }
 
     /// Whether nothing more will come of a reload here: a worker of `generation` serves, or none
     /// does and the slot backs off.
     pub(super) fn is_settled(&self, generation: Generation) -> bool {
-        let serves = self.is_ready() && !self.is_outdated(generation);
-        (serves || self.is_vacant()) && self.successor.is_none()
+        self.is_vacant() || (self.is_ready() && !self.is_outdated(generation))
     }
 
     pub(super) fn is_gone(&self) -> bool {
@@ -342,6 +345,7 @@ impl Slot {
     }
 
     /// A line for each process, and one for a slot that backs off.
+    #[cfg(test)]
     pub(super) fn status(&self, generation: Generation) -> impl Iterator<Item = WorkerStatus> {
         let back_off = self.is_vacant().then_some(WorkerStatus {
             slot: self.id,

@@ -11,7 +11,7 @@ mod io;
 mod response;
 mod serve;
 
-pub use ::http::StatusCode;
+pub use ::http::{HeaderMap, Method, StatusCode, Uri};
 pub use axum_core::response::IntoResponse;
 pub use conn::Conn;
 pub use handler::{Handler, WithService};

@@ -1,4 +1,5 @@
-use super::check;
+use super::backoff::BackOff;
+use super::*;
 
 #[test]
 fn a_stable_worker_is_replaced_at_once() {
@@ -321,4 +322,25 @@ fn strangers_are_ignored() {
         exit 100 code 0
         ",
     );
+}
+
+#[test]
+fn delays_have_a_jitter_of_ten_percent() {
+    let settings = Settings::default();
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..100 {
+        let mut jitter = Jitter::new(seed);
+        let mut back_off = BackOff::default();
+        for doublings in 0..12 {
+            let delay = back_off.failed(false, &settings, &mut jitter);
+            let plain = (settings.first_delay * (1 << doublings)).min(settings.max_delay);
+            assert!(
+                plain * 9 / 10 <= delay && delay <= plain * 11 / 10,
+                "{delay:?}"
+            );
+            assert!(delay <= settings.max_delay);
+            seen.insert(delay);
+        }
+    }
+    assert!(500 < seen.len(), "only {} different ones", seen.len());
 }

@@ -21,8 +21,10 @@ use super::*;
 mod crash;
 mod properties;
 mod reload;
+mod restart;
 mod start;
 mod stop;
+mod world;
 
 /// Plays the script and compares what is done with what the script says.
 #[track_caller]
@@ -133,10 +135,14 @@ impl Stage {
     fn pass(&mut self, time: Time) {
         let end = self.now + time;
         while let Some(timeout) = self.supervisor().poll_timeout().filter(|it| *it <= end) {
-            assert!(self.now <= timeout, "a timeout in the past");
             self.now = timeout;
             self.supervisor().handle_timeout(timeout);
             self.act(&format!("{timeout:?} "));
+            let next = self.supervisor().poll_timeout();
+            assert!(
+                next.is_none_or(|at| timeout < at),
+                "a timeout that does not go away"
+            );
         }
         self.now = end;
     }

@@ -1,0 +1,7 @@
+#[master(servers(), bind = "127.0.0.1:0", umask = 27, control = "app.sock")]
+impl App {
+    async fn start(&self) {}
+    fn stop(&mut self) {}
+    fn receive(&self) {}
+    fn worker_exits(&self) {}
+}

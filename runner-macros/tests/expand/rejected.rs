@@ -1,0 +1,4 @@
+#[server(tcp, bind = "localhost")]
+impl Echo {
+    async fn receive(&self) {}
+}

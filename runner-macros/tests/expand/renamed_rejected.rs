@@ -1,0 +1,2 @@
+#[server(http, crate = rn)]
+impl Api {}

@@ -1,0 +1,136 @@
+//! What the kernel tells about processes: identities, signals and descriptors, from `/proc`.
+
+use crate::eventually;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Values of /proc/PID/status, by name.
+#[must_use]
+pub fn proc_status(pid: i32) -> HashMap<String, String> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let pair = |line: &str| {
+        line.split_once(':')
+            .map(|(k, v)| (k.to_owned(), v.trim().to_owned()))
+    };
+    status.lines().filter_map(pair).collect()
+}
+
+/// A field of /proc/PID/stat, by its number in proc(5), which is 3 or more.
+#[must_use]
+pub fn stat_field(pid: i32, number: usize) -> Option<i64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let after_name = stat.rsplit_once(')')?.1;
+    after_name
+        .split_whitespace()
+        .nth(number - 3)?
+        .parse()
+        .ok()
+}
+
+/// A set of signals of /proc/PID/status, such as `SigBlk`; signal 1 is the lowest bit.
+#[must_use]
+pub fn signal_mask(pid: i32, name: &str) -> u64 {
+    let status = proc_status(pid);
+    let mask = status.get(name).expect("the process runs");
+    u64::from_str_radix(mask, 16).expect("a mask in hexadecimal")
+}
+
+/// Whether a process exists and is not a zombie.
+#[must_use]
+pub fn is_alive(pid: i32) -> bool {
+    proc_status(pid)
+        .get("State")
+        .is_some_and(|state| !state.starts_with(['Z', 'X']))
+}
+
+/// Waits until a process is gone.
+pub fn wait_until_gone(pid: i32, within: Duration) {
+    let began = Instant::now();
+    eventually(&format!("{pid} is gone"), || (!is_alive(pid)).then_some(()));
+    let took = began.elapsed();
+    assert!(took <= within, "{pid} took {took:?} to go");
+}
+
+/// The command line of a process, which may be a title that it has given itself.
+#[must_use]
+pub fn title_of(pid: i32) -> Option<String> {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let title = String::from_utf8_lossy(&bytes).replace('\0', " ");
+    let title = title.trim_end().to_owned();
+    (!title.is_empty()).then_some(title)
+}
+
+/// The children of a process, zombies too.
+#[must_use]
+pub fn children_of(pid: i32) -> Vec<i32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    children
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
+}
+
+/// The file that a process executes.
+#[must_use]
+pub fn executable_of(pid: i32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+/// What the open descriptors of a process refer to: paths, or `socket:[INODE]` and the like.
+#[must_use]
+pub fn descriptors(pid: i32) -> Vec<(u32, String)> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
+    let mut found: Vec<_> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let number = entry.file_name().to_str()?.parse().ok()?;
+            let target = fs::read_link(entry.path()).ok()?;
+            Some((number, target.to_string_lossy().into_owned()))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// The inodes of all sockets of a process.
+#[must_use]
+pub fn sockets(pid: i32) -> BTreeSet<u64> {
+    let inode = |(_, target): (u32, String)| {
+        let inode = target.strip_prefix("socket:[")?.strip_suffix(']')?;
+        inode.parse().ok()
+    };
+    descriptors(pid).into_iter().filter_map(inode).collect()
+}
+
+/// The inodes of the tcp sockets of a process that listen.
+#[must_use]
+pub fn listeners(pid: i32) -> BTreeSet<u64> {
+    listening(pid).into_keys().collect()
+}
+
+/// The address that a process listens on; the first, if they are several.
+#[must_use]
+pub fn listening_address(pid: i32) -> Option<SocketAddr> {
+    listening(pid).into_values().next()
+}
+
+/// The IPv4 sockets of a process that listen, by inode. See proc_net_tcp(5).
+fn listening(pid: i32) -> BTreeMap<u64, SocketAddr> {
+    const LISTEN: &str = "0A";
+    let own = sockets(pid);
+    let table = fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap_or_default();
+    let socket = |line: &str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let (address, port) = fields.get(1)?.split_once(':')?;
+        let address = u32::from_str_radix(address, 16).ok()?.swap_bytes();
+        let port = u16::from_str_radix(port, 16).ok()?;
+        let inode = fields.get(9)?.parse().ok()?;
+        let listens = fields[3] == LISTEN && own.contains(&inode);
+        listens.then(|| (inode, (Ipv4Addr::from(address), port).into()))
+    };
+    table.lines().filter_map(socket).collect()
+}

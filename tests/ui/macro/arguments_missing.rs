@@ -1,0 +1,8 @@
+use runner::server;
+
+struct Api;
+
+#[server]
+impl Api {
+    async fn request(&self) {}
+}

@@ -1,0 +1,12 @@
+use runner::server;
+
+#[derive(Default)]
+struct Api;
+
+#[server(tcp, bind = "127.0.0.1:0")]
+impl Api {
+    async fn receive(&self) {}
+    async fn worker_start(&self) -> Self {
+        Self
+    }
+}

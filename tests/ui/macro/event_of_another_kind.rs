@@ -1,0 +1,10 @@
+use runner::server;
+
+#[derive(Default)]
+struct Api;
+
+#[server(http, bind = "127.0.0.1:0")]
+impl Api {
+    async fn request(&self) {}
+    async fn message(&self) {}
+}

@@ -1,0 +1,8 @@
+use runner::master;
+
+struct App;
+
+#[master]
+impl App {
+    async fn start(&self) {}
+}

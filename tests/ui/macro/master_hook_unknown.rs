@@ -1,0 +1,11 @@
+use runner::master;
+
+struct App;
+
+#[master]
+impl App {
+    fn strat(&self) {}
+    fn worker_start(&self) {}
+    fn reload(&self) {}
+    const X: u8 = 1;
+}

@@ -1,0 +1,4 @@
+use runner::master;
+
+#[master]
+fn app() {}

@@ -1,0 +1,4 @@
+use runner::master;
+
+#[master(pidfile = "app.pid", grace = "5s", workers = 3)]
+struct App;

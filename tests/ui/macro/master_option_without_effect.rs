@@ -1,0 +1,4 @@
+use runner::master;
+
+#[master(control = "/run/app.sock", spawn = "exec")]
+struct App;

@@ -1,0 +1,12 @@
+use runner::{master, server};
+
+#[derive(Default)]
+struct Api;
+
+#[server(http, bind = "127.0.0.1:0")]
+impl Api {
+    async fn request(&self) {}
+}
+
+#[master(servers(Api, Api))]
+struct App;

@@ -1,0 +1,4 @@
+use runner::master;
+
+#[master(umask = "0o1777")]
+struct App;

@@ -1,0 +1,6 @@
+use runner::master;
+
+#[master]
+struct App {
+    name: String,
+}

@@ -1,0 +1,4 @@
+use runner::server;
+
+#[server(http, bind = "127.0.0.1:0")]
+struct Api;

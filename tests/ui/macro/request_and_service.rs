@@ -1,0 +1,12 @@
+use runner::server;
+
+#[derive(Default)]
+struct Api;
+
+#[server(http, bind = "127.0.0.1:0")]
+impl Api {
+    async fn request(&self) {}
+    async fn service(&self) -> axum::Router {
+        axum::Router::new()
+    }
+}

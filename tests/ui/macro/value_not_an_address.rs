@@ -1,0 +1,9 @@
+use runner::server;
+
+#[derive(Default)]
+struct Api;
+
+#[server(http, bind = "localhost")]
+impl Api {
+    async fn request(&self) {}
+}

@@ -1,0 +1,8 @@
+use runner::prelude::*;
+
+struct App;
+
+#[master]
+impl App {
+    fn start(&self, _worker: &Worker) {}
+}

@@ -1,0 +1,11 @@
+use runner::server;
+
+#[derive(Default)]
+struct Api;
+
+#[server(tcp, bind = "127.0.0.1:0")]
+impl Api {
+    async fn receive(&self) {}
+
+    async fn connect(&self, _data: runner::prelude::Bytes) {}
+}

@@ -1,0 +1,11 @@
+use runner::server;
+
+#[derive(Default)]
+struct Api;
+
+#[server(http, bind = "127.0.0.1:0")]
+impl Api {
+    async fn request(&self, number: u32) -> String {
+        number.to_string()
+    }
+}

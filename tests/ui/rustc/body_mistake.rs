@@ -1,0 +1,12 @@
+use runner::server;
+
+#[derive(Default)]
+struct Api;
+
+#[server(http, bind = "127.0.0.1:0")]
+impl Api {
+    async fn request(&self) -> &'static str {
+        let text: u32 = "hello";
+        text
+    }
+}

@@ -1,0 +1,13 @@
+use runner::server;
+
+#[derive(Default)]
+struct Api;
+
+#[server(http, bind = "127.0.0.1:0")]
+impl Api {
+    async fn request(&self) {
+        let shared = std::rc::Rc::new(1);
+        std::future::ready(()).await;
+        drop(shared);
+    }
+}

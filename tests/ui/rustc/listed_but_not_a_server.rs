@@ -1,0 +1,6 @@
+use runner::master;
+
+struct Plain;
+
+#[master(servers(Plain))]
+struct App;

@@ -1,0 +1,10 @@
+use runner::master;
+
+struct App {
+    _name: String,
+}
+
+#[master]
+impl App {
+    fn start(&self) {}
+}

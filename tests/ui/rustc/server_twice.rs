@@ -1,0 +1,14 @@
+use runner::server;
+
+#[derive(Default)]
+struct Api;
+
+#[server(tcp, bind = "127.0.0.1:0")]
+impl Api {
+    async fn receive(&self) {}
+}
+
+#[server(http, bind = "127.0.0.1:0")]
+impl Api {
+    async fn request(&self) {}
+}
