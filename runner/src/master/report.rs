@@ -137,8 +137,14 @@ impl MasterProcess {
 
     /// Runs a hook. Its error or panic is logged and ends nothing.
     fn hook(&self, name: &str, run: impl FnOnce(&dyn Hooks, &hooks::Master) -> Result) -> Result {
-        let hook = AssertUnwindSafe(|| run(&*self.hooks, &self.info));
-        let result = catch_unwind(hook).unwrap_or_else(|_| Err(Error::msg("panicked")));
+        let hook = || {
+            let hook = AssertUnwindSafe(|| run(&*self.hooks, &self.info));
+            catch_unwind(hook).unwrap_or_else(|_| Err(Error::msg("panicked")))
+        };
+        let result = match &self.signals {
+            Some(signals) => signals.unblocked(hook),
+            None => hook(),
+        };
         if let Err(error) = &result {
             tracing::error!(hook = name, %error, "hook failed");
         }
