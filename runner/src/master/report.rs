@@ -73,10 +73,7 @@ impl MasterProcess {
     /// Every server serves.
     fn started(&mut self) {
         if let Err(error) = self.hook("start", Hooks::start) {
-            if let Some(launcher) = self.launcher.take() {
-                launcher.failed(&format!("cannot start: the `start` hook failed: {error}"));
-            }
-            self.failed = true;
+            self.failed = Some(format!("the `start` hook failed: {error}"));
             self.tell(Event::Command(Command::Stop(Stop::Now)));
             return;
         }
@@ -89,12 +86,7 @@ impl MasterProcess {
     fn start_failed(&mut self, failure: &StartFailure) {
         let worker = self.place(failure.slot, failure.generation);
         tracing::error!("cannot start: worker {worker}: {}", failure.reason);
-        if let Some(launcher) = self.launcher.take() {
-            launcher.failed(&format!(
-                "cannot start: worker {worker}: {}",
-                failure.reason
-            ));
-        }
+        self.failed = Some(format!("worker {worker}: {}", failure.reason));
     }
 
     fn worker_exit(&mut self, exit: &WorkerExit) {
