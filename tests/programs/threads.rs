@@ -19,7 +19,9 @@ fn main() -> ExitCode {
         Ok("plain") => {
             let thread = std::thread::Builder::new().name("metrics".to_owned());
             let forever = || std::thread::park_timeout(std::time::Duration::from_secs(600));
-            thread.spawn(forever).map_or(ExitCode::FAILURE, |_| runner::main())
+            thread
+                .spawn(forever)
+                .map_or(ExitCode::FAILURE, |_| runner::main())
         }
         _ => async_main(),
     }

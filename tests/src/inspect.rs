@@ -23,11 +23,7 @@ pub fn proc_status(pid: i32) -> HashMap<String, String> {
 pub fn stat_field(pid: i32, number: usize) -> Option<i64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let after_name = stat.rsplit_once(')')?.1;
-    after_name
-        .split_whitespace()
-        .nth(number - 3)?
-        .parse()
-        .ok()
+    after_name.split_whitespace().nth(number - 3)?.parse().ok()
 }
 
 /// A set of signals of /proc/PID/status, such as `SigBlk`; signal 1 is the lowest bit.
@@ -83,7 +79,9 @@ pub fn executable_of(pid: i32) -> Option<PathBuf> {
 /// What the open descriptors of a process refer to: paths, or `socket:[INODE]` and the like.
 #[must_use]
 pub fn descriptors(pid: i32) -> Vec<(u32, String)> {
-    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
+    let entries = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten();
     let mut found: Vec<_> = entries
         .flatten()
         .filter_map(|entry| {
