@@ -129,12 +129,11 @@ impl<H: Handler> HttpProtocol<H> {
             tracing::error!(%error, "request failed");
             self.error(conn, error).await;
         }
-        if conn.close_requested() == Close::Now {
+        match conn.close_requested() {
+            Close::No if !self.worker.is_draining() => {}
+            Close::No | Close::AfterResponse => announce_close(&mut response),
             // Nothing is to be sent any more; `drive` ends this with the connection.
-            pending::<()>().await;
-        }
-        if self.worker.is_draining() {
-            announce_close(&mut response);
+            Close::Now => pending().await,
         }
         Ok(response.map(|body| ResponseBody::new(body, busy)))
     }
