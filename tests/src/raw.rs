@@ -1,7 +1,7 @@
 //! A client that sends any bytes and sees all that comes back; and what it costs the server.
 
 use crate::client::connect;
-use crate::inspect::{proc_status, stat_field};
+use crate::inspect::{descriptors, proc_status, stat_field};
 use nix::sys::socket::{setsockopt, sockopt::Linger};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::io::{self, Read, Write};
@@ -156,10 +156,17 @@ pub fn memory(pid: i32) -> u64 {
     kibibytes.parse::<u64>().expect("a number") * 1024
 }
 
-/// Limits how many descriptors a process may have.
-pub fn limit_descriptors(pid: i32, limit: u64) {
+/// Leaves a process as many descriptors as it has and `spare` more; none for no limit.
+pub fn limit_descriptors(pid: i32, spare: Option<usize>) {
+    // The limit is on numbers, and those below it may have gaps.
+    let open: Vec<_> = descriptors(pid)
+        .into_iter()
+        .map(|(number, _)| number)
+        .collect();
+    let gaps = (0..).filter(|number| !open.contains(number));
+    let limit = spare.map_or(1024, |spare| gaps.take(spare + 1).last().unwrap_or(0));
     let limit = Rlimit {
-        current: Some(limit),
+        current: Some(limit.into()),
         maximum: Some(1024),
     };
     prlimit(Pid::from_raw(pid), Resource::Nofile, limit).expect("a process of ours");

@@ -94,6 +94,7 @@ async fn drain<P: Protocol>(
     accepting: &TaskTracker,
 ) {
     let worker = admission.worker();
+    worker.resume();
     let finished = async {
         notify("drain", handler.drain(worker)).await;
         accepting.wait().await;

@@ -96,7 +96,7 @@ impl Worker {
 
     /// Stops taking connections, and reading from those of a tcp server, until [`resume`].
     ///
-    /// What clients send meanwhile waits in the kernel. A drain does not wait for a resume.
+    /// What clients send meanwhile waits in the kernel. A drain resumes, so that it is not lost.
     ///
     /// [`resume`]: Self::resume
     pub fn pause(&self) {

@@ -78,14 +78,14 @@ fn a_large_answer_arrives_whole() {
         program.wait_for("http drain");
         let mut came = 0;
         let mut piece = vec![0; 1 << 20];
-        loop {
+        for read in 0.. {
             let length = raw.stream().read(&mut piece).unwrap();
-            came += length;
-            // As slow as a grace of half a second would notice.
-            dawdle(if came < 8 << 20 { 100 } else { 10 });
             if length == 0 {
                 break;
             }
+            came += length;
+            // Slower than the grace of an idle connection.
+            dawdle(if read < 10 { 100 } else { 1 });
         }
         let least = if head.contains("chunked") {
             320 * 65_536

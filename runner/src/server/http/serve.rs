@@ -129,12 +129,11 @@ impl<H: Handler> HttpProtocol<H> {
             tracing::error!(%error, "request failed");
             self.error(conn, error).await;
         }
-        if conn.close_requested() == Close::Now {
+        match conn.close_requested() {
+            Close::No if !self.worker.is_draining() => {}
+            Close::No | Close::AfterResponse => announce_close(&mut response),
             // Nothing is to be sent any more; `drive` ends this with the connection.
-            pending::<()>().await;
-        }
-        if self.worker.is_draining() {
-            announce_close(&mut response);
+            Close::Now => pending().await,
         }
         Ok(response.map(|body| ResponseBody::new(body, busy)))
     }
@@ -150,7 +149,7 @@ impl<H: Handler> HttpProtocol<H> {
         let mut connection = pin!(self.builder.serve_connection(io, service));
         let mut draining = pin!(self.worker.shutdown().drain.cancelled());
         let mut drain_began = None;
-        let mut timer = pin!(sleep(self.look_interval()));
+        let mut timer = pin!(sleep(self.time_left(conn, None).unwrap_or_default()));
         loop {
             let served = poll_fn(|context| match connection.as_mut().poll(context) {
                 Poll::Ready(ended) => Poll::Ready(ended.map_err(Error::from)),
@@ -185,32 +184,30 @@ impl<H: Handler> HttpProtocol<H> {
 
     /// How long the connection may stay as it is, at least; none when its time is up.
     fn time_left(&self, conn: &Conn, drain_began: Option<Duration>) -> Option<Duration> {
-        let since = conn.since();
-        let deadline = match (conn.phase(), drain_began) {
-            (Phase::Lingering, _) => since + LINGER,
-            _ if conn.is_stalled() => since + STALL_MAX,
-            // What a handler may take is not decided here.
-            (Phase::Busy, None) => return Some(self.look_interval()),
-            (Phase::Busy, Some(_)) => return Some(DRAIN_GRACE),
-            (Phase::Head, _) | (Phase::New, None) => since + self.limits.header_timeout,
-            (Phase::Idle, None) => since + self.limits.keep_alive,
-            (Phase::New | Phase::Idle, Some(began)) => {
-                since.max(began) + DRAIN_GRACE.min(self.limits.keep_alive)
-            }
-        };
-        let left = deadline.checked_sub(clock::now())?;
-        (!left.is_zero()).then_some(left.min(self.look_interval()))
-    }
-
-    /// How often to look at a connection: its phase may have changed to one with less time, and of
-    /// those the shortest has this much.
-    fn look_interval(&self) -> Duration {
         let Limits {
             keep_alive,
             header_timeout,
             ..
         } = self.limits;
-        keep_alive.min(header_timeout).min(STALL_MAX)
+        let since = conn.since();
+        let deadline = match (conn.phase(), drain_began) {
+            (Phase::Lingering, _) => since + LINGER,
+            _ if conn.is_stalled() => since + STALL_MAX,
+            // What a handler may take is not decided here.
+            (Phase::Busy, _) => Duration::MAX,
+            (Phase::Head, _) | (Phase::New, None) => since + header_timeout,
+            (Phase::Idle, None) => since + keep_alive,
+            (Phase::New | Phase::Idle, Some(began)) => {
+                since.max(began) + DRAIN_GRACE.min(keep_alive)
+            }
+        };
+        let left = deadline.checked_sub(clock::now())?;
+        // The phase may have changed by then to one with less time, of which this is the least.
+        let look_again = match drain_began {
+            None => keep_alive.min(header_timeout).min(STALL_MAX),
+            Some(_) => DRAIN_GRACE,
+        };
+        (!left.is_zero()).then_some(left.min(look_again))
     }
 }
 
