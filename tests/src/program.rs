@@ -311,7 +311,7 @@ impl Worker {
     /// The name of its server.
     #[must_use]
     pub fn server(&self) -> &str {
-        self.title.split(' ').next().unwrap_or_default()
+        server_in(&self.title).unwrap_or_default()
     }
 
     /// Signals it.
@@ -473,12 +473,21 @@ fn pids_in(directory: &Path) -> Vec<i32> {
 pub fn workers_of(master: i32) -> Vec<Worker> {
     let worker = |pid| {
         let title = title_of(pid)?;
-        let place = title.split(' ').nth(1)?;
-        let (slot, generation) = place.split_once('/')?;
-        let numbers = slot.parse::<u32>().is_ok() && generation.parse::<u32>().is_ok();
-        numbers.then_some(Worker { pid, title })
+        server_in(&title)?;
+        Some(Worker { pid, title })
     };
     children_of(master).into_iter().filter_map(worker).collect()
+}
+
+/// The server of a worker's title, `server slot/generation` and its state. Names may have spaces.
+fn server_in(title: &str) -> Option<&str> {
+    let title = title
+        .trim_end_matches(" starting")
+        .trim_end_matches(" draining");
+    let (server, place) = title.rsplit_once(' ')?;
+    let (slot, generation) = place.split_once('/')?;
+    let numbers = slot.parse::<u32>().is_ok() && generation.parse::<u32>().is_ok();
+    numbers.then_some(server)
 }
 
 /// Collects lines on a thread until the stream ends.
