@@ -1,6 +1,7 @@
 //! The servers that run inside a worker: they know sockets and handlers, and nothing of processes.
 
 mod accept;
+mod admission;
 mod connections;
 pub mod http;
 mod run;
@@ -11,10 +12,14 @@ use crate::error::{Error, Result};
 use std::any::Any;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 pub(crate) use run::{Limits, Serve, Session};
 pub use worker::{Connection, Worker};
 pub(crate) use worker::{Identity, Shutdown};
+
+/// How long a client may hold up a message, taking nothing of an answer for example.
+const STALL_MAX: Duration = Duration::from_secs(60);
 
 /// What every handler has beside the events of its protocol.
 ///

@@ -1,16 +1,20 @@
 //! A server's life in a worker: construct, accept, drain, stop.
 
 use super::accept::accept;
-use super::worker::{Connection, Identity, Shutdown, Worker};
+use super::admission::{Admission, Protocol};
+use super::worker::{Identity, Shutdown, Worker};
 use super::{Lifecycle, catch_panic, notify};
 use crate::error::{Error, Result};
 use std::future::Future;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
+
+/// How long `close` handlers may take when the worker is told to stop now.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// What a server may use, from its configuration.
 #[derive(Clone, Copy, Debug)]
@@ -37,23 +41,6 @@ pub(crate) trait Serve: Send + Sync {
     fn serve(&self, session: Session) -> Pin<Box<dyn Future<Output = Result> + '_>>;
 }
 
-/// The part of a protocol that the life of a server does not share.
-pub(crate) trait Protocol: Send + Sync + 'static {
-    type Handler: Lifecycle;
-    type Conn: Connection;
-
-    fn new(handler: Arc<Self::Handler>, worker: Worker, limits: Limits) -> Self;
-
-    fn handler(&self) -> &Self::Handler;
-
-    /// Serves one connection to its end. It ends soon after a drain has begun.
-    fn connection(
-        self: &Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-    ) -> impl Future<Output = ()> + Send + 'static;
-}
-
 /// Runs a server of protocol `P` whose handler comes from `construct`.
 pub(crate) async fn run<P: Protocol>(
     session: Session,
@@ -71,48 +58,51 @@ pub(crate) async fn run<P: Protocol>(
         handler = catch_panic(construct(worker.clone())) => Arc::new(handler??),
         () = shutdown.now.cancelled() => return Err(Error::msg("told to stop before it was ready")),
     };
-    let protocol = Arc::new(P::new(handler, worker.clone(), limits));
+    let protocol = P::new(handler.clone(), worker.clone(), limits);
+    let admission = Admission::new(protocol, worker.clone(), limits.max_connections);
+    let admission = Arc::new(admission);
 
     let accepting = TaskTracker::new();
-    let connections = TaskTracker::new();
     for listener in listeners {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let task = accept(
-            listener,
-            protocol.clone(),
-            worker.clone(),
-            connections.clone(),
-        );
-        accepting.spawn(task);
+        accepting.spawn(accept(listener, admission.clone()));
     }
     accepting.close();
     ready();
 
     tokio::select! {
-        () = shutdown.drain.cancelled() => drain(&*protocol, &worker, &accepting, &connections).await,
+        biased;
         () = shutdown.now.cancelled() => {}
+        () = shutdown.drain.cancelled() => drain(&*handler, &admission, &accepting).await,
     }
-    notify("worker_stop", protocol.handler().worker_stop(&worker)).await;
+    if timeout(CLOSE_GRACE, admission.finished()).await.is_err() {
+        let open = admission.open();
+        tracing::warn!(
+            server = worker.server(),
+            open,
+            "`close` took too long and was left"
+        );
+    }
+    notify("worker_stop", handler.worker_stop(&worker)).await;
     Ok(())
 }
 
 /// Waits until everything in flight is done, or until told to leave it.
 async fn drain<P: Protocol>(
-    protocol: &P,
-    worker: &Worker,
+    handler: &P::Handler,
+    admission: &Admission<P>,
     accepting: &TaskTracker,
-    connections: &TaskTracker,
 ) {
+    let worker = admission.worker();
     let finished = async {
-        notify("drain", protocol.handler().drain(worker)).await;
+        notify("drain", handler.drain(worker)).await;
         accepting.wait().await;
-        connections.close();
-        connections.wait().await;
+        admission.finished().await;
     };
     tokio::select! {
         () = finished => {}
         () = worker.shutdown().now.cancelled() => {
-            let open = connections.len();
+            let open = admission.open();
             if open > 0 {
                 tracing::warn!(server = worker.server(), open, "left connections at the deadline");
             }

@@ -53,6 +53,9 @@ pub(crate) mod sealed {
     pub trait Connection: Clone + Send + Sync + 'static {
         /// Its number in the worker.
         fn number(&self) -> u64;
+
+        /// Closes it without regard to what is in flight.
+        fn close_now(&self);
     }
 }
 

@@ -5,7 +5,7 @@ use crate::server::{Connection, Worker, worker};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -29,24 +29,28 @@ struct Inner {
     local: SocketAddr,
     worker: Worker,
     phase: AtomicU8,
+    /// Whether a message is held up by the client.
+    stalled: AtomicBool,
     /// When the phase began or last made progress, in milliseconds of [`clock::now`].
     since: AtomicU64,
     close: AtomicU8,
-    close_changed: Notify,
+    changed: Notify,
 }
 
 /// What a connection is doing; decides how long it may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Phase {
-    /// Between two requests.
-    Idle = 0,
-    /// The head of a request is awaited, for a new connection, or is arriving.
+    /// Nothing has arrived yet.
+    New = 0,
+    /// The head of a request is arriving.
     Head = 1,
     /// A handler runs or its response is being produced.
     Busy = 2,
-    /// The response is produced but not all of it has reached the socket.
-    Flushing = 3,
+    /// Between two requests.
+    Idle = 3,
+    /// Everything is sent; what still arrives is thrown away.
+    Lingering = 4,
 }
 
 /// How the handler wants the connection to end.
@@ -65,10 +69,11 @@ impl Conn {
             peer,
             local,
             worker,
-            phase: AtomicU8::new(Phase::Head as u8),
+            phase: AtomicU8::new(Phase::New as u8),
+            stalled: AtomicBool::new(false),
             since: AtomicU64::new(millis(clock::now())),
             close: AtomicU8::new(Close::No as u8),
-            close_changed: Notify::new(),
+            changed: Notify::new(),
         }))
     }
 
@@ -96,24 +101,28 @@ impl Conn {
         &self.0.worker
     }
 
-    /// Closes the connection once the response in progress is sent.
+    /// Closes the connection once the response in progress, if there is one, is sent.
     pub fn close(&self) {
         self.request_close(Close::AfterResponse);
     }
 
-    /// Closes the connection at once; what is not sent yet is lost.
+    /// Closes the connection at once; what is not sent yet is lost, and so is the response of a
+    /// handler that calls this.
     pub fn close_now(&self) {
         self.request_close(Close::Now);
     }
 
     fn request_close(&self, close: Close) {
         self.0.close.fetch_max(close as u8, Relaxed);
-        self.0.close_changed.notify_one();
+        self.0.changed.notify_one();
     }
 
-    /// Waits until [`close`](Self::close) or [`close_now`](Self::close_now) is called.
-    pub(super) async fn close_requested(&self) -> Close {
-        self.0.close_changed.notified().await;
+    /// Waits until how it is to end has changed, or what it is doing for its last moments.
+    pub(super) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    pub(super) fn close_requested(&self) -> Close {
         match self.0.close.load(Relaxed) {
             0 => Close::No,
             1 => Close::AfterResponse,
@@ -123,37 +132,47 @@ impl Conn {
 
     /// A request has been read; the guard lives until its response has been produced.
     pub(super) fn begin_request(&self) -> Busy {
-        self.enter(Phase::Busy);
+        self.0.phase.store(Phase::Busy as u8, Relaxed);
         Busy(self.clone())
     }
 
     /// Bytes have come in.
     pub(super) fn received(&self) {
-        if self.phase() == Phase::Idle {
+        if matches!(self.phase(), Phase::New | Phase::Idle) {
             self.enter(Phase::Head);
         }
     }
 
-    /// Bytes have gone out: a client that reads slowly is not a dead one.
-    pub(super) fn sent(&self) {
-        if self.phase() == Phase::Flushing {
-            self.enter(Phase::Flushing);
+    /// Everything is sent, and only the client's own end is awaited.
+    pub(super) fn linger(&self) {
+        self.enter(Phase::Lingering);
+        self.0.changed.notify_one();
+    }
+
+    /// A message waits for the client to take or to send more of it.
+    pub(super) fn stall(&self) {
+        if !self.0.stalled.swap(true, Relaxed) {
+            self.touch();
         }
     }
 
-    /// Everything there was to send has gone out.
-    pub(super) fn flushed(&self) {
-        if self.phase() == Phase::Flushing {
-            self.enter(Phase::Idle);
-        }
+    /// The client has taken or sent something: a slow one is not a dead one.
+    pub(super) fn advance(&self) {
+        self.0.stalled.store(false, Relaxed);
+        self.touch();
+    }
+
+    pub(super) fn is_stalled(&self) -> bool {
+        self.0.stalled.load(Relaxed)
     }
 
     pub(super) fn phase(&self) -> Phase {
         match self.0.phase.load(Relaxed) {
-            0 => Phase::Idle,
+            0 => Phase::New,
             1 => Phase::Head,
             2 => Phase::Busy,
-            _ => Phase::Flushing,
+            3 => Phase::Idle,
+            _ => Phase::Lingering,
         }
     }
 
@@ -164,9 +183,11 @@ impl Conn {
 
     fn enter(&self, phase: Phase) {
         self.0.phase.store(phase as u8, Relaxed);
-        if phase != Phase::Busy {
-            self.0.since.store(millis(clock::now()), Relaxed);
-        }
+        self.touch();
+    }
+
+    fn touch(&self) {
+        self.0.since.store(millis(clock::now()), Relaxed);
     }
 }
 
@@ -175,6 +196,10 @@ impl Connection for Conn {}
 impl worker::sealed::Connection for Conn {
     fn number(&self) -> u64 {
         self.0.id
+    }
+
+    fn close_now(&self) {
+        self.close_now();
     }
 }
 
@@ -193,7 +218,7 @@ pub(super) struct Busy(Conn);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.enter(Phase::Flushing);
+        self.0.enter(Phase::Idle);
     }
 }
 

@@ -13,6 +13,10 @@ use std::sync::Arc;
 pub struct HandlerError(Arc<Error>);
 
 impl HandlerError {
+    pub(super) fn new(error: Error) -> Self {
+        Self(Arc::new(error))
+    }
+
     /// What the handler returned.
     #[must_use]
     pub fn error(&self) -> &Error {
@@ -24,9 +28,7 @@ impl HandlerError {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut response = internal_error();
-        response
-            .extensions_mut()
-            .insert(HandlerError(Arc::new(self)));
+        response.extensions_mut().insert(HandlerError::new(self));
         response
     }
 }

@@ -1,38 +1,37 @@
 //! Serving one connection with hyper.
 
-use super::body::BusyBody;
+use super::body::{RequestBody, ResponseBody};
 use super::clock;
 use super::conn::{Close, Conn, Phase};
 use super::handler::Handler;
-use super::io::Watched;
+use super::io::Socket;
 use super::response::{HandlerError, internal_error};
 use super::{Request, Response};
 use crate::error::{Error, Result};
-use crate::server::run::{Limits, Protocol, Session, run};
-use crate::server::{Serve, Worker, catch_panic, notify};
+use crate::server::admission::Protocol;
+use crate::server::run::{Limits, Session, run};
+use crate::server::{STALL_MAX, Serve, Worker, catch_panic, notify};
 use ::http::header::{CONNECTION, HeaderValue};
-use axum_core::body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, pending, poll_fn};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// How long an idle connection may still send one more request after a drain has begun: one that
 /// the client sent before it knew.
 const DRAIN_GRACE: Duration = Duration::from_millis(500);
 
-/// How many connections over the limit are answered at a time; more are closed unanswered, so that
-/// the limit is one.
-const FULL_ANSWERS_MAX: u32 = 64;
+/// How long to wait for the client's own end while it still sends what nobody reads.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// An http server, by the constructor of its handler.
 pub(crate) struct Http<F>(pub(crate) F);
@@ -55,173 +54,168 @@ struct HttpProtocol<H> {
     worker: Worker,
     limits: Limits,
     builder: http1::Builder,
-    answering_full: AtomicU32,
 }
 
 impl<H: Handler> Protocol for HttpProtocol<H> {
     type Handler = H;
     type Conn = Conn;
+    type Io = TcpStream;
 
     fn new(handler: Arc<H>, worker: Worker, limits: Limits) -> Self {
         let mut builder = http1::Builder::new();
         // Time is kept per connection by `drive`, for heads and for idleness alike.
-        builder.pipeline_flush(true).header_read_timeout(None);
+        builder.header_read_timeout(None);
         Self {
             handler,
             worker,
             limits,
             builder,
-            answering_full: AtomicU32::new(0),
         }
     }
 
-    fn handler(&self) -> &H {
-        &self.handler
+    fn open(&self, stream: TcpStream, peer: SocketAddr, local: SocketAddr) -> (Conn, TcpStream) {
+        (Conn::new(self.worker.clone(), peer, local), stream)
     }
 
-    fn connection(
-        self: &Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        self.clone().connected(stream, peer)
+    async fn serve(&self, stream: TcpStream, conn: &Conn) -> Result {
+        self.handler.connect(conn).await?;
+        let service = service_fn(async |request| self.answer(request, conn).await);
+        self.drive(stream, conn, service).await
+    }
+
+    async fn error(&self, conn: &Conn, error: &Error) {
+        notify("error", self.handler.error(conn, error)).await;
+    }
+
+    async fn finish(&self, _: &Conn) {}
+
+    async fn close(&self, conn: &Conn) {
+        notify("close", self.handler.close(conn)).await;
+    }
+
+    /// Answers the first request and closes.
+    async fn full(&self, stream: TcpStream, conn: &Conn) {
+        let service = service_fn(async |_| {
+            let busy = conn.begin_request();
+            let mut response = catch_panic(self.handler.connect_full(conn))
+                .await
+                .unwrap_or_else(|_| internal_error());
+            announce_close(&mut response);
+            Ok::<_, Infallible>(response.map(|body| ResponseBody::new(body, busy)))
+        });
+        // The client gets its answer or is gone; either way there is nobody to tell.
+        let _ = catch_panic(self.drive(stream, conn, service)).await;
     }
 }
 
 impl<H: Handler> HttpProtocol<H> {
-    async fn connected(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-        let Ok(local) = stream.local_addr() else {
-            return;
-        };
-        let conn = Conn::new(self.worker.clone(), peer, local);
-        let Some(table) = self.worker.table::<Conn>() else {
-            return;
-        };
-        if !table.insert(&conn, self.limits.max_connections) {
-            return self.full(stream, &conn).await;
-        }
-        let served = match catch_panic(self.handler.connect(&conn)).await.flatten() {
-            Ok(()) => self.serve(stream, &conn).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = served {
-            notify("error", self.handler.error(&conn, &error)).await;
-        }
-        table.remove(&conn);
-        notify("close", self.handler.close(&conn)).await;
-    }
-
-    /// Serves requests until either side closes.
-    async fn serve(&self, stream: TcpStream, conn: &Conn) -> Result {
-        let service = service_fn(|request| async {
-            let busy = conn.begin_request();
-            let response = self.answer(request, conn).await;
-            Ok::<_, Infallible>(response.map(|body| BusyBody::new(body, busy)))
-        });
-        let io = TokioIo::new(Watched::new(stream, conn.clone()));
-        self.drive(self.builder.serve_connection(io, service), conn)
-            .await
-    }
-
-    async fn answer(&self, request: hyper::Request<Incoming>, conn: &Conn) -> Response {
-        let request: Request = request.map(Body::new);
-        let mut response = match catch_panic(self.handler.request(request, conn)).await {
-            Ok(mut response) => {
-                if let Some(failed) = response.extensions_mut().remove::<HandlerError>() {
-                    let error = failed.error();
-                    tracing::error!(%error, "request failed");
-                    notify("error", self.handler.error(conn, error)).await;
-                }
-                response
-            }
-            Err(error) => {
-                tracing::error!(%error, "request failed");
-                notify("error", self.handler.error(conn, &error)).await;
-                internal_error()
-            }
-        };
-        if self.worker.is_draining() {
-            response
-                .headers_mut()
-                .insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
-    }
-
-    /// Drives a connection to its end, which comes no later than its deadlines say.
-    async fn drive<S>(
+    async fn answer(
         &self,
-        connection: http1::Connection<TokioIo<Watched>, S>,
+        request: hyper::Request<Incoming>,
         conn: &Conn,
-    ) -> Result
+    ) -> Result<hyper::Response<ResponseBody>, Infallible> {
+        let busy = conn.begin_request();
+        let request: Request = request.map(|body| RequestBody::of(body, conn));
+        let answered = catch_panic(self.handler.request(request, conn)).await;
+        let (mut response, failed) = match answered {
+            Ok(mut response) => {
+                let failed = response.extensions_mut().remove::<HandlerError>();
+                (response, failed)
+            }
+            Err(panic) => (internal_error(), Some(HandlerError::new(panic))),
+        };
+        if let Some(failed) = failed {
+            let error = failed.error();
+            tracing::error!(%error, "request failed");
+            self.error(conn, error).await;
+        }
+        if conn.close_requested() == Close::Now {
+            // Nothing is to be sent any more; `drive` ends this with the connection.
+            pending::<()>().await;
+        }
+        if self.worker.is_draining() {
+            announce_close(&mut response);
+        }
+        Ok(response.map(|body| ResponseBody::new(body, busy)))
+    }
+
+    /// Serves a connection to its end, which comes no later than its deadlines say.
+    async fn drive<S>(&self, stream: TcpStream, conn: &Conn, service: S) -> Result
     where
-        S: hyper::service::HttpService<Incoming, ResBody = BusyBody>,
+        S: HttpService<Incoming, ResBody = ResponseBody>,
         S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let mut connection = pin!(connection);
+        let socket = Socket::new(stream, conn.clone());
+        let io = TokioIo::new(socket.clone());
+        let mut connection = pin!(self.builder.serve_connection(io, service));
         let mut draining = pin!(self.worker.shutdown().drain.cancelled());
         let mut drain_began = None;
-        let mut timer = pin!(sleep(self.limits.header_timeout));
+        let mut timer = pin!(sleep(self.look_interval()));
         loop {
+            let served = poll_fn(|context| match connection.as_mut().poll(context) {
+                Poll::Ready(ended) => Poll::Ready(ended.map_err(Error::from)),
+                Poll::Pending => match socket.poll_send(context) {
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+                    _ => Poll::Pending,
+                },
+            });
             tokio::select! {
                 biased;
-                ended = connection.as_mut() => return ended.map_err(Error::from),
-                close = conn.close_requested() => match close {
+                () = conn.changed() => match conn.close_requested() {
                     Close::No => {}
                     Close::AfterResponse => connection.as_mut().graceful_shutdown(),
                     Close::Now => return Ok(()),
                 },
+                ended = served => return match ended {
+                    // It was closed unused, as by one that only looks whether the port is open.
+                    Err(_) if conn.phase() == Phase::New => Ok(()),
+                    ended => ended,
+                },
                 () = draining.as_mut(), if drain_began.is_none() => {
                     drain_began = Some(clock::now());
-                    timer.as_mut().reset(tokio::time::Instant::now());
                 }
-                () = timer.as_mut() => {
-                    let Some(left) = self.time_left(conn, drain_began) else {
-                        return Ok(());
-                    };
-                    timer.as_mut().reset(tokio::time::Instant::now() + left);
-                }
+                () = timer.as_mut() => {}
             }
+            let Some(left) = self.time_left(conn, drain_began) else {
+                return Ok(());
+            };
+            timer.as_mut().reset(Instant::now() + left);
         }
     }
 
     /// How long the connection may stay as it is, at least; none when its time is up.
     fn time_left(&self, conn: &Conn, drain_began: Option<Duration>) -> Option<Duration> {
-        let (since, limit) = match (conn.phase(), drain_began) {
-            // Looked at again later; what a handler may take is not decided here.
-            (Phase::Busy, None) => return Some(self.limits.keep_alive),
+        let since = conn.since();
+        let deadline = match (conn.phase(), drain_began) {
+            (Phase::Lingering, _) => since + LINGER,
+            _ if conn.is_stalled() => since + STALL_MAX,
+            // What a handler may take is not decided here.
+            (Phase::Busy, None) => return Some(self.look_interval()),
             (Phase::Busy, Some(_)) => return Some(DRAIN_GRACE),
-            (Phase::Head, _) => (conn.since(), self.limits.header_timeout),
-            (Phase::Flushing, _) | (Phase::Idle, None) => (conn.since(), self.limits.keep_alive),
-            (Phase::Idle, Some(began)) => (
-                conn.since().max(began),
-                DRAIN_GRACE.min(self.limits.keep_alive),
-            ),
+            (Phase::Head, _) | (Phase::New, None) => since + self.limits.header_timeout,
+            (Phase::Idle, None) => since + self.limits.keep_alive,
+            (Phase::New | Phase::Idle, Some(began)) => {
+                since.max(began) + DRAIN_GRACE.min(self.limits.keep_alive)
+            }
         };
-        (since + limit)
-            .checked_sub(clock::now())
-            .filter(|left| !left.is_zero())
+        let left = deadline.checked_sub(clock::now())?;
+        (!left.is_zero()).then_some(left.min(self.look_interval()))
     }
 
-    /// Answers the first request of a connection over the limit, and closes it.
-    async fn full(&self, stream: TcpStream, conn: &Conn) {
-        if self.answering_full.fetch_add(1, Ordering::Relaxed) < FULL_ANSWERS_MAX {
-            let service = service_fn(|_request| async {
-                let busy = conn.begin_request();
-                let mut response = catch_panic(self.handler.connect_full(conn))
-                    .await
-                    .unwrap_or_else(|_| internal_error());
-                response
-                    .headers_mut()
-                    .insert(CONNECTION, HeaderValue::from_static("close"));
-                Ok::<_, Infallible>(response.map(|body| BusyBody::new(body, busy)))
-            });
-            let io = TokioIo::new(Watched::new(stream, conn.clone()));
-            // The client gets its answer or is gone; either way there is nobody to tell.
-            let _ = self
-                .drive(self.builder.serve_connection(io, service), conn)
-                .await;
-        }
-        self.answering_full.fetch_sub(1, Ordering::Relaxed);
+    /// How often to look at a connection: its phase may have changed to one with less time, and of
+    /// those the shortest has this much.
+    fn look_interval(&self) -> Duration {
+        let Limits {
+            keep_alive,
+            header_timeout,
+            ..
+        } = self.limits;
+        keep_alive.min(header_timeout).min(STALL_MAX)
     }
+}
+
+fn announce_close(response: &mut Response) {
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
 }

@@ -3,8 +3,9 @@
 use super::outbox::{Outbox, Pushed};
 use crate::server::{Connection, Worker, worker};
 use bytes::Bytes;
+use socket2::SockRef;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use thiserror::Error;
@@ -172,8 +173,13 @@ impl Conn {
     }
 
     /// Closes the connection at once; what waits to be sent is lost.
+    ///
+    /// A handler that is at work on the connection goes on to its end.
     pub fn close_now(&self) {
         self.request_close(Close::Now);
+        self.0.outbox.close();
+        // A clone of the connection may keep the descriptor open, so closing that does not do.
+        let _ = SockRef::from(&self.0.stream).shutdown(Shutdown::Both);
     }
 
     /// Whether the connection is closed or closing.
@@ -248,6 +254,10 @@ impl Connection for Conn {}
 impl worker::sealed::Connection for Conn {
     fn number(&self) -> u64 {
         self.0.id
+    }
+
+    fn close_now(&self) {
+        self.close_now();
     }
 }
 

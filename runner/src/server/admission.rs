@@ -1,0 +1,128 @@
+//! A connection from its acceptance to its end, whatever its protocol.
+
+use super::run::Limits;
+use super::worker::sealed::Connection as _;
+use super::worker::{Connection, Worker};
+use super::{Lifecycle, catch_panic};
+use crate::error::{Error, Result};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+/// How many connections over the limit are answered at a time; more are closed unanswered, so that
+/// the limit is one.
+const FULL_ANSWERS_MAX: usize = 64;
+
+/// The part of a protocol that the life of a server does not share.
+///
+/// Every method but the first two fires events of one connection.
+pub(crate) trait Protocol: Send + Sync + 'static {
+    type Handler: Lifecycle;
+    type Conn: Connection;
+    /// What serving takes beside the connection that handlers see.
+    type Io: Send + 'static;
+
+    fn new(handler: Arc<Self::Handler>, worker: Worker, limits: Limits) -> Self;
+
+    fn open(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        local: SocketAddr,
+    ) -> (Self::Conn, Self::Io);
+
+    /// Fires `connect` and what follows from it, until either side is done. It ends soon after a
+    /// drain has begun.
+    fn serve(&self, io: Self::Io, conn: &Self::Conn) -> impl Future<Output = Result> + Send;
+
+    /// Fires `error`.
+    fn error(&self, conn: &Self::Conn, error: &Error) -> impl Future<Output = ()> + Send;
+
+    /// Sends what is left.
+    fn finish(&self, conn: &Self::Conn) -> impl Future<Output = ()> + Send;
+
+    /// Fires `close`.
+    fn close(&self, conn: &Self::Conn) -> impl Future<Output = ()> + Send;
+
+    /// Fires `connect_full` and sends what it says.
+    fn full(&self, io: Self::Io, conn: &Self::Conn) -> impl Future<Output = ()> + Send;
+}
+
+/// Takes connections in, up to the limit.
+pub(super) struct Admission<P> {
+    protocol: P,
+    worker: Worker,
+    max_connections: Option<u64>,
+    full_answers: Semaphore,
+    tasks: TaskTracker,
+}
+
+impl<P: Protocol> Admission<P> {
+    pub(super) fn new(protocol: P, worker: Worker, max_connections: Option<u64>) -> Self {
+        Self {
+            protocol,
+            worker,
+            max_connections,
+            full_answers: Semaphore::new(FULL_ANSWERS_MAX),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    pub(super) fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    pub(super) fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        self.tasks.spawn(self.clone().attend(stream, peer));
+    }
+
+    /// Waits until every connection has ended; none may be admitted any more.
+    pub(super) async fn finished(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// The number of connections, those over the limit included.
+    pub(super) fn open(&self) -> usize {
+        self.tasks.len()
+    }
+
+    async fn attend(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let Ok(local) = stream.local_addr() else {
+            return;
+        };
+        let Some(table) = self.worker.table::<P::Conn>() else {
+            return;
+        };
+        let (conn, io) = self.protocol.open(stream, peer, local);
+        if table.insert(&conn, self.max_connections) {
+            self.until_stopped(self.converse(io, &conn)).await;
+            conn.close_now();
+            table.remove(&conn);
+            self.protocol.close(&conn).await;
+        } else if let Ok(_permit) = self.full_answers.try_acquire() {
+            self.until_stopped(self.protocol.full(io, &conn)).await;
+            conn.close_now();
+        }
+    }
+
+    async fn converse(&self, io: P::Io, conn: &P::Conn) {
+        let served = catch_panic(self.protocol.serve(io, conn)).await.flatten();
+        if let Err(error) = served {
+            self.protocol.error(conn, &error).await;
+        }
+        self.protocol.finish(conn).await;
+    }
+
+    /// Drops the work unfinished when the worker is told to stop now.
+    async fn until_stopped(&self, work: impl Future<Output = ()>) {
+        tokio::select! {
+            biased;
+            () = work => {}
+            () = self.worker.shutdown().now.cancelled() => {}
+        }
+    }
+}
