@@ -3,7 +3,7 @@
 use crate::{PATIENCE, eventually};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use crate::inspect::{children_of, executable_of, is_alive, title_of};
+use crate::inspect::{children_of, executable_of, is_alive, server_in, title_of};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -477,17 +477,6 @@ pub fn workers_of(master: i32) -> Vec<Worker> {
         Some(Worker { pid, title })
     };
     children_of(master).into_iter().filter_map(worker).collect()
-}
-
-/// The server of a worker's title, `server slot/generation` and its state. Names may have spaces.
-fn server_in(title: &str) -> Option<&str> {
-    let title = title
-        .trim_end_matches(" starting")
-        .trim_end_matches(" draining");
-    let (server, place) = title.rsplit_once(' ')?;
-    let (slot, generation) = place.split_once('/')?;
-    let numbers = slot.parse::<u32>().is_ok() && generation.parse::<u32>().is_ok();
-    numbers.then_some(server)
 }
 
 /// Collects lines on a thread until the stream ends.
