@@ -59,6 +59,15 @@ pub fn title_of(pid: i32) -> Option<String> {
     (!title.is_empty()).then_some(title)
 }
 
+/// The server in a worker's title, `server slot/generation` and its state. Names may have spaces.
+pub(crate) fn server_in(title: &str) -> Option<&str> {
+    let (place, rest) = title.rsplit_once('/')?;
+    let (server, slot) = place.rsplit_once(' ')?;
+    let generation = rest.split(' ').next()?;
+    let numbers = slot.parse::<u32>().is_ok() && generation.parse::<u32>().is_ok();
+    numbers.then_some(server)
+}
+
 /// The children of a process, zombies too.
 #[must_use]
 pub fn children_of(pid: i32) -> Vec<i32> {

@@ -1,7 +1,7 @@
 //! A program under test: its process, its output and its workers.
 
 use crate::eventually;
-use crate::inspect::{children_of, executable_of, is_alive, title_of};
+use crate::inspect::{children_of, executable_of, is_alive, server_in, title_of};
 use crate::printed::Printed;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -254,7 +254,7 @@ impl Worker {
     /// The name of its server.
     #[must_use]
     pub fn server(&self) -> &str {
-        self.title.split(' ').next().unwrap_or_default()
+        server_in(&self.title).unwrap_or_default()
     }
 
     /// Signals it.
@@ -417,10 +417,8 @@ fn pids_in(directory: &Path) -> Vec<i32> {
 pub fn workers_of(master: i32) -> Vec<Worker> {
     let worker = |pid| {
         let title = title_of(pid)?;
-        let place = title.split(' ').nth(1)?;
-        let (slot, generation) = place.split_once('/')?;
-        let numbers = slot.parse::<u32>().is_ok() && generation.parse::<u32>().is_ok();
-        numbers.then_some(Worker { pid, title })
+        server_in(&title)?;
+        Some(Worker { pid, title })
     };
     children_of(master).into_iter().filter_map(worker).collect()
 }
