@@ -64,7 +64,7 @@ impl Raw {
 
     /// Waits for what comes next, as text; empty at the end.
     #[must_use]
-    pub fn next(&mut self) -> String {
+    pub fn text(&mut self) -> String {
         let mut bytes = [0; 4096];
         let length = self.0.read(&mut bytes).expect("bytes or the end");
         String::from_utf8_lossy(&bytes[..length]).into_owned()

@@ -176,7 +176,7 @@ fn all_others_are_closed() {
     }
     eventually("only one is left", || {
         last.send("close others");
-        (last.next() == "1").then_some(())
+        (last.text() == "1").then_some(())
     });
 }
 
@@ -230,7 +230,7 @@ fn the_last_receive_is_remembered() {
     let mut raw = line(&program);
     ask(&mut raw, "hello", "hello");
     raw.send("idle:200");
-    let idle: u64 = raw.next().parse().expect("a number");
+    let idle: u64 = raw.text().parse().expect("a number");
     assert!((195..5000).contains(&idle), "{idle}");
 }
 

@@ -64,7 +64,7 @@ fn a_receive_gets_no_more_than_the_buffer() {
         assert_eq!(raw.take(data.len()), data);
         sending.join().expect("everything was sent");
         raw.send("longest");
-        let longest: usize = raw.next().parse().expect("a number");
+        let longest: usize = raw.text().parse().expect("a number");
         assert!(
             (limit / 2..=limit).contains(&longest),
             "{option}: {longest}"
@@ -87,6 +87,7 @@ fn connections_beyond_the_limit_are_told() {
     program.wait_for("tcp close");
     let mut next = Raw::sending(address, "hello");
     next.expect("hello");
+    program.wait_for("tcp connect 6");
     let events = events(&program, "tcp ");
     let expected = [
         "connect 1",

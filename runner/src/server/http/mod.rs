@@ -8,6 +8,7 @@ mod clock;
 mod conn;
 mod handler;
 mod io;
+mod patience;
 mod response;
 mod serve;
 

@@ -5,12 +5,13 @@ use super::clock;
 use super::conn::{Close, Conn, Phase};
 use super::handler::Handler;
 use super::io::Socket;
+use super::patience::Patience;
 use super::response::{HandlerError, internal_error};
 use super::{Request, Response};
 use crate::error::{Error, Result};
 use crate::server::admission::Protocol;
 use crate::server::run::{Limits, Session, run};
-use crate::server::{STALL_MAX, Serve, Worker, catch_panic, notify};
+use crate::server::{Serve, Worker, catch_panic, notify};
 use ::http::header::{CONNECTION, HeaderValue};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -22,16 +23,8 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
-
-/// How long an idle connection may still send one more request after a drain has begun: one that
-/// the client sent before it knew.
-const DRAIN_GRACE: Duration = Duration::from_millis(500);
-
-/// How long to wait for the client's own end while it still sends what nobody reads.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// An http server, by the constructor of its handler.
 pub(crate) struct Http<F>(pub(crate) F);
@@ -52,7 +45,7 @@ where
 struct HttpProtocol<H> {
     handler: Arc<H>,
     worker: Worker,
-    limits: Limits,
+    patience: Patience,
     builder: http1::Builder,
 }
 
@@ -68,7 +61,7 @@ impl<H: Handler> Protocol for HttpProtocol<H> {
         Self {
             handler,
             worker,
-            limits,
+            patience: Patience::of(&limits),
             builder,
         }
     }
@@ -149,7 +142,7 @@ impl<H: Handler> HttpProtocol<H> {
         let mut connection = pin!(self.builder.serve_connection(io, service));
         let mut draining = pin!(self.worker.shutdown().drain.cancelled());
         let mut drain_began = None;
-        let mut timer = pin!(sleep(self.time_left(conn, None).unwrap_or_default()));
+        let mut timer = pin!(sleep(self.patience.shortest()));
         loop {
             let served = poll_fn(|context| match connection.as_mut().poll(context) {
                 Poll::Ready(ended) => Poll::Ready(ended.map_err(Error::from)),
@@ -175,39 +168,11 @@ impl<H: Handler> HttpProtocol<H> {
                 }
                 () = timer.as_mut() => {}
             }
-            let Some(left) = self.time_left(conn, drain_began) else {
+            let Some(left) = self.patience.left(conn, drain_began, clock::now()) else {
                 return Ok(());
             };
             timer.as_mut().reset(Instant::now() + left);
         }
-    }
-
-    /// How long the connection may stay as it is, at least; none when its time is up.
-    fn time_left(&self, conn: &Conn, drain_began: Option<Duration>) -> Option<Duration> {
-        let Limits {
-            keep_alive,
-            header_timeout,
-            ..
-        } = self.limits;
-        let since = conn.since();
-        let deadline = match (conn.phase(), drain_began) {
-            (Phase::Lingering, _) => since + LINGER,
-            _ if conn.is_stalled() => since + STALL_MAX,
-            // What a handler may take is not decided here.
-            (Phase::Busy, _) => Duration::MAX,
-            (Phase::Head, _) | (Phase::New, None) => since + header_timeout,
-            (Phase::Idle, None) => since + keep_alive,
-            (Phase::New | Phase::Idle, Some(began)) => {
-                since.max(began) + DRAIN_GRACE.min(keep_alive)
-            }
-        };
-        let left = deadline.checked_sub(clock::now())?;
-        // The phase may have changed by then to one with less time, of which this is the least.
-        let look_again = match drain_began {
-            None => keep_alive.min(header_timeout).min(STALL_MAX),
-            Some(_) => DRAIN_GRACE,
-        };
-        (!left.is_zero()).then_some(left.min(look_again))
     }
 }
 

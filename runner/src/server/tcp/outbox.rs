@@ -151,3 +151,128 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    #[test]
+    fn a_queue_is_advanced_over_any_number_of_pieces() {
+        for (sent, left) in [
+            (0, &["abc", "", "de", "f"][..]),
+            (2, &["c", "", "de", "f"]),
+            (3, &["de", "f"]),
+            (4, &["e", "f"]),
+            (5, &["f"]),
+            (6, &[]),
+        ] {
+            let mut queue = Queue {
+                pieces: ["abc", "", "de", "f"].map(Bytes::from).into(),
+                length: 6,
+                closed: false,
+            };
+            queue.advance(sent);
+            assert_eq!(queue.pieces, left, "{sent}");
+            assert_eq!(queue.length, 6 - sent);
+        }
+    }
+
+    #[test]
+    fn there_is_room_up_to_the_limit_and_for_one_larger_piece() {
+        for (length, wanted, room) in [
+            (0, 0, true),
+            (0, 2 * LIMIT, true),
+            (1, LIMIT - 1, true),
+            (1, LIMIT, false),
+            (LIMIT, 0, true),
+            (LIMIT, 1, false),
+        ] {
+            let queue = Queue {
+                length,
+                ..Queue::default()
+            };
+            assert_eq!(queue.has_room(wanted), room, "{wanted} beside {length}");
+        }
+    }
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
+        (client.unwrap(), server.unwrap().0)
+    }
+
+    /// Queues pieces, each a number, until there is no more room.
+    fn fill(outbox: &Outbox, stream: &TcpStream) -> u32 {
+        let mut pieces = 0_u32;
+        while let Pushed::Taken = outbox.push(stream, number(pieces)) {
+            pieces += 1;
+        }
+        pieces
+    }
+
+    fn number(number: u32) -> Bytes {
+        Bytes::copy_from_slice(&number.to_be_bytes().repeat(5000))
+    }
+
+    #[tokio::test]
+    async fn everything_taken_arrives_in_order() {
+        let (mut client, server) = pair().await;
+        let outbox = Outbox::default();
+        let pieces = fill(&outbox, &server);
+        assert!(LIMIT - 20_000 < outbox.len() && outbox.len() <= LIMIT);
+        let read = async {
+            for piece in 0..pieces + 1 {
+                let mut bytes = vec![0; 20_000];
+                client.read_exact(&mut bytes).await.unwrap();
+                assert_eq!(bytes, number(piece));
+            }
+        };
+        let write = async {
+            // Waits for room, which the writer makes as the client reads.
+            outbox.room(20_000).await;
+            assert!(matches!(
+                outbox.push(&server, number(pieces)),
+                Pushed::Taken
+            ));
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = read => {}
+            () = write => unreachable!("it never ends"),
+            error = outbox.write(&server) => panic!("{error}"),
+        }
+        assert_eq!(outbox.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn closing_wakes_who_waits_for_room_and_refuses() {
+        let (_client, server) = pair().await;
+        let outbox = Outbox::default();
+        fill(&outbox, &server);
+        let (mut room, mut waits) = (std::pin::pin!(outbox.room(LIMIT)), true);
+        std::future::poll_fn(|context| {
+            waits = room.as_mut().poll(context).is_pending();
+            std::task::Poll::Ready(())
+        })
+        .await;
+        assert!(waits);
+        outbox.close();
+        room.await;
+        assert_eq!(outbox.len(), 0);
+        assert!(matches!(outbox.push(&server, number(0)), Pushed::Closed));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_gone_is_an_error_of_the_writer() {
+        let (client, server) = pair().await;
+        let outbox = Outbox::default();
+        fill(&outbox, &server);
+        drop(client);
+        let error = outbox.write(&server).await;
+        let kinds = [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe];
+        assert!(kinds.contains(&error.kind()), "{error}");
+    }
+}
