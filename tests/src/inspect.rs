@@ -131,13 +131,17 @@ fn listening(pid: i32) -> BTreeMap<u64, SocketAddr> {
     let own = sockets(pid);
     let table = fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap_or_default();
     let socket = |line: &str| {
+        // Nearly all of a long table are connections.
+        if line.split_whitespace().nth(3) != Some(LISTEN) {
+            return None;
+        }
         let fields: Vec<_> = line.split_whitespace().collect();
         let (address, port) = fields.get(1)?.split_once(':')?;
         let address = u32::from_str_radix(address, 16).ok()?.swap_bytes();
         let port = u16::from_str_radix(port, 16).ok()?;
         let inode = fields.get(9)?.parse().ok()?;
-        let listens = fields[3] == LISTEN && own.contains(&inode);
-        listens.then(|| (inode, (Ipv4Addr::from(address), port).into()))
+        own.contains(&inode)
+            .then(|| (inode, (Ipv4Addr::from(address), port).into()))
     };
     table.lines().filter_map(socket).collect()
 }

@@ -116,7 +116,7 @@ fn a_handler_that_fails_ends_nothing() {
 #[test]
 fn a_master_with_threads_does_not_fork() {
     let executable = env!("CARGO_BIN_EXE_threads");
-    for (how, thread) in [("plain", "metrics"), ("tokio", "tokio")] {
+    for (how, thread) in [("plain", "metrics"), ("tokio", "threads")] {
         let ended = runner_tests::Program::new(executable)
             .env("THREADS", how)
             .run();

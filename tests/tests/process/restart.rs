@@ -65,7 +65,6 @@ fn a_signal_to_a_worker_concerns_no_other() {
             Signal::SIGABRT,
         ] {
             let before = program.wait_for_workers(WORKERS, 1);
-            let ready = program.count("worker ready");
             let victim = &before[round];
             for ignored in [
                 Signal::SIGINT,
@@ -76,9 +75,7 @@ fn a_signal_to_a_worker_concerns_no_other() {
                 victim.signal(ignored);
             }
             assert!(children_of(victim.pid).is_empty(), "a worker has forked");
-            victim.signal(signal);
-            program.wait_for_nth("worker ready", ready + 1);
-            settle(&program, 1);
+            crate::replace(&program, victim, signal);
             let after = pids(&program.workers());
             let left = pids(&before).into_iter().filter(|pid| after.contains(pid));
             assert_eq!(left.count(), WORKERS - 1, "{signal}");
@@ -92,8 +89,7 @@ fn a_signal_to_a_worker_concerns_no_other() {
 #[test]
 fn every_worker_hears_its_signals() {
     let program = fixture().spawn().ready();
-    program.workers()[0].signal(Signal::SIGKILL);
-    program.wait_for_nth("worker ready", WORKERS + 1);
+    crate::replace(&program, &program.workers()[0], Signal::SIGKILL);
     for (generation, signal) in [
         (1, None),
         (2, Some(Signal::SIGUSR1)),

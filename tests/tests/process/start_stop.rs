@@ -82,6 +82,7 @@ fn what_is_in_flight_survives_quit_and_reload() {
         await_request(&program);
         program.signal(signal);
         program.wait_for_nth("hook drain", 2);
+        let began = Instant::now();
         let reply = read_reply(&mut slow).unwrap();
         assert_eq!((reply.text().as_str(), reply.closes()), ("slow\n", true));
         big.read_to_end(&mut received).unwrap();
@@ -96,6 +97,8 @@ fn what_is_in_flight_survives_quit_and_reload() {
         } else {
             crate::settle(&program, 2);
         }
+        // The deadline of the drain, 30 s, has not been needed.
+        assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     }
 }
 

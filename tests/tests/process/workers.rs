@@ -1,6 +1,6 @@
 //! What a worker holds and shows, and what the master does not do.
 
-use crate::{WORKERS, fixture, settle};
+use crate::{fixture, settle};
 use nix::sys::signal::Signal;
 use runner_tests::{
     Program, children_of, descriptors, eventually, get, listeners, proc_status, sockets, title_of,
@@ -26,9 +26,7 @@ fn a_worker_holds_its_own_descriptors_only() {
         program.signal([Signal::SIGUSR1, Signal::SIGUSR2][generation as usize % 2]);
         settle(&program, generation);
     }
-    program.workers()[0].signal(Signal::SIGKILL);
-    program.wait_for_nth("worker ready", WORKERS * 6 + 1);
-    settle(&program, 6);
+    crate::replace(&program, &program.workers()[0], Signal::SIGKILL);
     check_descriptors(&program);
     assert_eq!(
         descriptors(program.pid()).len(),
