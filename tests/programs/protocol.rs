@@ -232,6 +232,8 @@ impl Line {
                     sent += 1;
                 }
                 println!("tcp full {sent} {}", conn.queued());
+                sleep(time).await;
+                println!("tcp flood ends");
             }
             "send" => {
                 for sent in 0..number {
