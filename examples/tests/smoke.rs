@@ -77,8 +77,8 @@ fn seed_prints_all_its_events() {
     reset(tcp);
     wait_for(&stderr, "Connection reset by peer");
 
-    let status = program.verb(executable, &["status"]);
-    let table = String::from_utf8_lossy(&status.stdout);
+    let status = program.verb(&["status"]);
+    let table = status.text();
     let ready = table.lines().filter(|line| line.ends_with("  ready"));
     assert_eq!(ready.count(), 15, "{table}");
     stop(&mut program);
@@ -203,8 +203,8 @@ fn configured_reads_every_layer() {
         .ready();
     let workers = program.wait_for_workers(4, 1);
     assert_eq!(workers.len(), 4);
-    let shown = program.verb(executable, &["config", "show", "--config", file]);
-    let shown = String::from_utf8(shown.stdout).expect("text");
+    let shown = program.verb(&["config", "show", "--config", file]);
+    let shown = shown.text();
     for setting in [
         "term = \"now\"",
         "workers = 4",
@@ -214,11 +214,11 @@ fn configured_reads_every_layer() {
         assert!(shown.contains(setting), "no `{setting}` in:\n{shown}");
     }
 
-    let reload = program.verb(executable, &["reload"]);
-    assert!(reload.status.success(), "{reload:?}");
+    let reload = program.verb(&["reload"]);
+    assert_eq!(reload.code, Some(0), "{}", reload.text());
     let reply = get(program.address("api"), "/").expect("an answer");
     assert_eq!(reply.text(), "generation 2\n");
-    let stop = program.verb(executable, &["stop"]);
-    assert!(stop.status.success(), "{stop:?}");
+    let stop = program.verb(&["stop"]);
+    assert_eq!(stop.code, Some(0), "{}", stop.text());
     assert!(program.wait().success());
 }

@@ -18,7 +18,7 @@ mod tests;
 use diag::Errors;
 use proc_macro2::TokenStream;
 
-/// See `runner::server`.
+#[allow(missing_docs, reason = "documented at the re-export in `runner`")]
 #[proc_macro_attribute]
 pub fn server(
     arguments: proc_macro::TokenStream,
@@ -27,7 +27,7 @@ pub fn server(
     expand_server(arguments.into(), &item.into()).into()
 }
 
-/// See `runner::master`.
+#[allow(missing_docs, reason = "documented at the re-export in `runner`")]
 #[proc_macro_attribute]
 pub fn master(
     arguments: proc_macro::TokenStream,

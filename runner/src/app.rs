@@ -33,6 +33,22 @@ note: an attribute registers its server when the code is linked, and a crate tha
 help: put `#[server(…)]` on an impl, or name the crate: `#[master(include(crate_name))]`";
 
 /// A program: a master with its servers.
+///
+/// Its options are defaults; the configuration overrides them.
+///
+/// ```no_run
+/// # use runner::{App, Lifecycle, Server, Term, http};
+/// # struct Api;
+/// # impl Lifecycle for Api {}
+/// # impl http::Handler for Api {}
+/// fn main() -> std::process::ExitCode {
+///     App::new()
+///         .pid_file("/run/app.pid")
+///         .term(Term::Graceful)
+///         .server(Server::http(Api).bind("127.0.0.1:8080"))
+///         .run()
+/// }
+/// ```
 pub struct App {
     options: MasterOptions,
     place: &'static Location<'static>,
@@ -204,6 +220,8 @@ fn log_to_stderr(config: &Config) -> Result<(), Failure> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal() && !redirected)
         .with_target(false)
+        // They would go to standard error too, by a macro that panics when nobody reads it.
+        .log_internal_errors(false)
         .try_init();
     Ok(())
 }
@@ -216,6 +234,29 @@ impl Default for App {
 }
 
 /// A server: a protocol, its handler and its options.
+///
+/// The options are defaults; the configuration overrides them.
+///
+/// ```
+/// use runner::http::{Conn, Handler, IntoResponse, Request, Response};
+/// use runner::{Lifecycle, Server, Worker, Workers};
+/// use std::time::Duration;
+///
+/// struct Api {
+///     slot: u32,
+/// }
+/// impl Lifecycle for Api {}
+/// impl Handler for Api {
+///     async fn request(&self, _request: Request, _conn: &Conn) -> Response {
+///         format!("worker {}\n", self.slot).into_response()
+///     }
+/// }
+///
+/// let server = Server::http_with(|worker: Worker| async move { Ok(Api { slot: worker.slot() }) })
+///     .bind(["127.0.0.1:8080", "[::1]:8080"])
+///     .workers(Workers::Auto)
+///     .drain_timeout(Duration::from_secs(10));
+/// ```
 pub struct Server {
     kind: Kind,
     name: String,

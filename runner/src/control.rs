@@ -7,6 +7,7 @@ use crate::os::pidfile;
 use crate::os::process::{self, Process, Signal};
 use crate::title::{WorkerState as State, WorkerTitle};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How often in a row no progress is seen before a reload counts as failed.
-const LOOKS_WITHOUT_PROGRESS: u32 = 10;
+const LOOKS_WITHOUT_PROGRESS: u32 = 20;
 
 /// How much longer than the master itself a verb waits for the outcome.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -86,18 +87,16 @@ impl Running {
         }
     }
 
-    /// Has the workers replaced and waits until no old one serves.
+    /// Has the workers replaced and waits until a new one serves in every slot.
     fn replace(&self, signal: Signal, done: &str, patience: Duration) -> Result<String, String> {
         let before = self.workers();
-        let newest = before
-            .iter()
-            .map(|worker| worker.generation)
-            .max()
-            .unwrap_or(0);
-        let wanted = before
+        let newest = before.iter().map(|worker| worker.generation).max();
+        let newest = newest.unwrap_or(0);
+        let slots: BTreeSet<_> = before
             .iter()
             .filter(|worker| worker.state != State::Draining)
-            .count();
+            .map(place)
+            .collect();
         self.signal(signal)?;
         let began = Instant::now();
         let mut without_progress = 0;
@@ -105,23 +104,32 @@ impl Running {
             if self.has_ended_within(LOOK_EVERY)? {
                 return Err("the master has ended meanwhile; its log says why".to_owned());
             }
-            let serving: Vec<_> = self
-                .workers()
-                .into_iter()
-                .filter(|worker| worker.state != State::Draining)
-                .collect();
-            let is_new = |worker: &&WorkerTitle| worker.generation > newest;
-            let new = serving.iter().filter(is_new).count();
-            let starting = serving.iter().any(|worker| worker.state == State::Starting);
-            if new == serving.len() && new >= wanted && !starting {
-                return Ok(format!("{done}: {new} workers serve"));
+            let forked = self.has_nameless_child();
+            let now = self.workers();
+            let (new, old): (Vec<_>, Vec<_>) =
+                now.iter().partition(|worker| worker.generation > newest);
+            let starting = forked || new.iter().any(|worker| worker.state == State::Starting);
+            let ready = new.iter().filter(|worker| worker.state == State::Ready);
+            let replaced: BTreeSet<_> = ready.map(|worker| place(worker)).collect();
+            if replaced.is_superset(&slots) && !starting {
+                return Ok(format!("{done}: {} workers serve", replaced.len()));
             }
-            without_progress = if starting { 0 } else { without_progress + 1 };
+            // A restart begins with the end of the old workers, which may take its time.
+            let ending = signal == Signal::USR1 && !old.is_empty();
+            without_progress = if starting || ending {
+                0
+            } else {
+                without_progress + 1
+            };
             if without_progress == LOOKS_WITHOUT_PROGRESS {
+                let (replaced, all) = (replaced.len(), slots.len());
+                let rest = if signal == Signal::USR2 {
+                    ", the others go on serving"
+                } else {
+                    ""
+                };
                 return Err(format!(
-                    "{new} of {} workers were replaced, the others go on serving; the log of the \
-                     master says why",
-                    serving.len()
+                    "only {replaced} of {all} workers were replaced{rest}; the log of the master says why",
                 ));
             }
         }
@@ -168,6 +176,15 @@ impl Running {
             .collect()
     }
 
+    /// Whether there is a child that has not got a name of its own yet.
+    fn has_nameless_child(&self) -> bool {
+        let own = process::command_line(self.master.pid());
+        let children = process::children(self.master.pid());
+        children
+            .into_iter()
+            .any(|child| process::command_line(child) == own)
+    }
+
     fn signal(&self, signal: Signal) -> Result<(), String> {
         let pid = self.master.pid();
         self.master
@@ -184,4 +201,9 @@ impl Running {
             .map(|count| count > 0)
             .map_err(|error| format!("cannot wait: {error}"))
     }
+}
+
+/// The server and the slot of a worker.
+fn place(worker: &WorkerTitle) -> (&str, u32) {
+    (&worker.server, worker.slot)
 }

@@ -106,6 +106,14 @@ impl ServerInfo {
 }
 
 /// The end of a worker process.
+///
+/// ```
+/// use runner::{ExitStatus, WorkerExit};
+///
+/// fn was_killed(exit: &WorkerExit) -> bool {
+///     !exit.was_asked() && exit.status() == ExitStatus::Signal(9)
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct WorkerExit {
     pub(crate) server: String,

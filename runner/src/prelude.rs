@@ -1,4 +1,4 @@
-//! What a program with servers needs, in one import.
+//! What a program with servers needs, in one import: `use runner::prelude::*;`.
 
 pub use crate::http::Request;
 pub use crate::tcp::Conn;

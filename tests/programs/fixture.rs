@@ -25,10 +25,6 @@ impl Fixture {
                 Ok(())
             }
             Ok("panic") => panic!("told to panic"),
-            Ok("random") => {
-                println!("hook random {}", random());
-                Ok(())
-            }
             Ok("thread") => {
                 let forever = || std::thread::sleep(Duration::from_secs(600));
                 std::thread::Builder::new()
@@ -89,9 +85,8 @@ impl Web {
             }
             "/panic" => panic!("told to panic"),
             "/error" => return Err(Error::msg("told to fail")),
-            "/exit" => std::process::exit(3),
+            "/exit" => exit(),
             "/overflow" => format!("{}\n", overflow(1)).into_response(),
-            "/random" => format!("{}\n", random()).into_response(),
             "/regain" => format!("{}\n", regain()).into_response(),
             "/print" => {
                 println!("printed to stdout");
@@ -190,7 +185,7 @@ impl Echo {
     }
 
     async fn error(&self, conn: &Conn, error: &Error) {
-        println!("tcp error {}", error);
+        println!("tcp error {error}");
         let _ = conn.send("sorry").await;
     }
 
@@ -202,7 +197,8 @@ impl Echo {
 /// Start failures of all kinds: `FIXTURE_WORKER=KIND`, for every worker, or `KIND GENERATION` for
 /// those of one generation and later ones. A file `fixture_worker` takes its place.
 async fn fail_as_told(worker: &Worker) -> Result<()> {
-    let told = std::fs::read_to_string("fixture_worker").or_else(|_| std::env::var("FIXTURE_WORKER"));
+    let told =
+        std::fs::read_to_string("fixture_worker").or_else(|_| std::env::var("FIXTURE_WORKER"));
     let told = told.unwrap_or_default();
     let (kind, from) = told.trim().split_once(' ').unwrap_or((told.trim(), "1"));
     if worker.generation() < from.parse::<u32>()? {
@@ -224,12 +220,6 @@ async fn fail_as_told(worker: &Worker) -> Result<()> {
     }
 }
 
-/// A number that depends on the keys of the standard library's hash maps.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(0)
-}
-
 /// Which ids of root this process can take.
 fn regain() -> String {
     use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
@@ -244,8 +234,21 @@ fn regain() -> String {
     format!("regained: {}", names.join(" "))
 }
 
-/// Never returns.
+/// What a handler should not do.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the end of the worker is what is tested"
+)]
+fn exit() -> ! {
+    std::process::exit(3)
+}
+
+/// Never returns, deep down.
 fn overflow(depth: u64) -> u64 {
     let page = std::hint::black_box([depth; 512]);
-    overflow(depth + 1) + page[0]
+    if page[0] == 0 {
+        0
+    } else {
+        overflow(depth + 1) + page[0]
+    }
 }

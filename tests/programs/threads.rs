@@ -18,8 +18,15 @@ fn main() -> ExitCode {
     match std::env::var("THREADS").as_deref() {
         Ok("plain") => {
             let thread = std::thread::Builder::new().name("metrics".to_owned());
-            let forever = || std::thread::park_timeout(std::time::Duration::from_secs(600));
-            thread.spawn(forever).map_or(ExitCode::FAILURE, |_| runner::main())
+            let (started, runs) = std::sync::mpsc::channel();
+            let forever = move || {
+                let _ = started.send(());
+                std::thread::park_timeout(std::time::Duration::from_secs(600));
+            };
+            if thread.spawn(forever).is_err() || runs.recv().is_err() {
+                return ExitCode::FAILURE;
+            }
+            runner::main()
         }
         _ => async_main(),
     }

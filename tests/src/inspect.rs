@@ -23,11 +23,7 @@ pub fn proc_status(pid: i32) -> HashMap<String, String> {
 pub fn stat_field(pid: i32, number: usize) -> Option<i64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let after_name = stat.rsplit_once(')')?.1;
-    after_name
-        .split_whitespace()
-        .nth(number - 3)?
-        .parse()
-        .ok()
+    after_name.split_whitespace().nth(number - 3)?.parse().ok()
 }
 
 /// A set of signals of /proc/PID/status, such as `SigBlk`; signal 1 is the lowest bit.
@@ -63,6 +59,15 @@ pub fn title_of(pid: i32) -> Option<String> {
     (!title.is_empty()).then_some(title)
 }
 
+/// The server in a worker's title, `server slot/generation` and its state. Names may have spaces.
+pub(crate) fn server_in(title: &str) -> Option<&str> {
+    let (place, rest) = title.rsplit_once('/')?;
+    let (server, slot) = place.rsplit_once(' ')?;
+    let generation = rest.split(' ').next()?;
+    let numbers = slot.parse::<u32>().is_ok() && generation.parse::<u32>().is_ok();
+    numbers.then_some(server)
+}
+
 /// The children of a process, zombies too.
 #[must_use]
 pub fn children_of(pid: i32) -> Vec<i32> {
@@ -83,7 +88,9 @@ pub fn executable_of(pid: i32) -> Option<PathBuf> {
 /// What the open descriptors of a process refer to: paths, or `socket:[INODE]` and the like.
 #[must_use]
 pub fn descriptors(pid: i32) -> Vec<(u32, String)> {
-    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
+    let entries = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten();
     let mut found: Vec<_> = entries
         .flatten()
         .filter_map(|entry| {
@@ -124,13 +131,17 @@ fn listening(pid: i32) -> BTreeMap<u64, SocketAddr> {
     let own = sockets(pid);
     let table = fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap_or_default();
     let socket = |line: &str| {
+        // Nearly all of a long table are connections.
+        if line.split_whitespace().nth(3) != Some(LISTEN) {
+            return None;
+        }
         let fields: Vec<_> = line.split_whitespace().collect();
         let (address, port) = fields.get(1)?.split_once(':')?;
         let address = u32::from_str_radix(address, 16).ok()?.swap_bytes();
         let port = u16::from_str_radix(port, 16).ok()?;
         let inode = fields.get(9)?.parse().ok()?;
-        let listens = fields[3] == LISTEN && own.contains(&inode);
-        listens.then(|| (inode, (Ipv4Addr::from(address), port).into()))
+        own.contains(&inode)
+            .then(|| (inode, (Ipv4Addr::from(address), port).into()))
     };
     table.lines().filter_map(socket).collect()
 }

@@ -2,6 +2,7 @@
 
 mod client;
 mod inspect;
+mod printed;
 mod program;
 mod raw;
 

@@ -1,18 +1,17 @@
 //! A program under test: its process, its output and its workers.
 
-use crate::{PATIENCE, eventually};
+use crate::eventually;
+use crate::inspect::{children_of, executable_of, is_alive, server_in, title_of};
+use crate::printed::Printed;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use crate::inspect::{children_of, executable_of, is_alive, title_of};
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 /// A running program. Dropping it kills it, everything it forked, and the daemon whose pid file is
@@ -20,7 +19,7 @@ use tempfile::TempDir;
 pub struct Program {
     child: Child,
     executable: PathBuf,
-    lines: Arc<Lines>,
+    printed: Arc<Printed>,
     directory: Arc<TempDir>,
     /// The workers that were ever seen; they may outlive their master.
     workers: Mutex<BTreeSet<i32>>,
@@ -50,20 +49,6 @@ pub struct Worker {
     pub title: String,
 }
 
-/// What the program has printed so far, on both streams.
-#[derive(Default)]
-struct Lines {
-    seen: Mutex<Seen>,
-    more: Condvar,
-}
-
-#[derive(Default)]
-struct Seen {
-    lines: Vec<String>,
-    /// How many of the two streams have no writer any more.
-    closed: u32,
-}
-
 /// How to start a program.
 pub struct Start {
     command: Command,
@@ -73,6 +58,7 @@ pub struct Start {
 impl Program {
     /// Prepares a program to run in a fresh directory of its own.
     #[must_use]
+    #[expect(clippy::new_ret_no_self, reason = "it reads as it is meant")]
     pub fn new(executable: impl AsRef<Path>) -> Start {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut command = Command::new(executable.as_ref());
@@ -110,40 +96,13 @@ impl Program {
 
     /// Waits until `count` lines contain `text` and returns the last of them.
     pub fn wait_for_nth(&self, text: &str, count: usize) -> String {
-        let began = Instant::now();
-        let mut seen = self.lines.seen.lock().expect("no reader panics");
-        loop {
-            if let Some(line) = seen
-                .lines
-                .iter()
-                .filter(|line| line.contains(text))
-                .nth(count - 1)
-            {
-                return line.clone();
-            }
-            let left = PATIENCE.saturating_sub(began.elapsed());
-            assert!(
-                !left.is_zero(),
-                "no `{text}` ({count}) in:\n{}",
-                seen.lines.join("\n")
-            );
-            (seen, _) = self
-                .lines
-                .more
-                .wait_timeout(seen, left)
-                .expect("no reader panics");
-        }
+        self.printed.wait_for_nth(text, count)
     }
 
     /// The lines so far.
     #[must_use]
     pub fn output(&self) -> Vec<String> {
-        self.lines
-            .seen
-            .lock()
-            .expect("no reader panics")
-            .lines
-            .clone()
+        self.printed.lines()
     }
 
     /// How many lines contain `text` so far.
@@ -217,25 +176,9 @@ impl Program {
     /// Waits for the end of the program and of everything else that could print to its streams.
     #[must_use]
     pub fn finish(mut self) -> Ended {
-        let code = self.wait().code();
-        let began = Instant::now();
-        let mut seen = self.lines.seen.lock().expect("no reader panics");
-        while seen.closed < 2 {
-            let left = PATIENCE.saturating_sub(began.elapsed());
-            assert!(
-                !left.is_zero(),
-                "something holds the streams of a program that has ended:\n{}",
-                seen.lines.join("\n")
-            );
-            (seen, _) = self
-                .lines
-                .more
-                .wait_timeout(seen, left)
-                .expect("no reader panics");
-        }
         Ended {
-            code,
-            lines: std::mem::take(&mut seen.lines),
+            code: self.wait().code(),
+            lines: self.printed.all_lines(),
             directory: self.directory.clone(),
         }
     }
@@ -311,7 +254,7 @@ impl Worker {
     /// The name of its server.
     #[must_use]
     pub fn server(&self) -> &str {
-        self.title.split(' ').next().unwrap_or_default()
+        server_in(&self.title).unwrap_or_default()
     }
 
     /// Signals it.
@@ -387,13 +330,13 @@ impl Start {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let executable = PathBuf::from(self.command.get_program());
         let mut child = self.command.spawn().expect("the program starts");
-        let lines = Arc::new(Lines::default());
-        read(child.stdout.take().expect("a pipe"), lines.clone());
-        read(child.stderr.take().expect("a pipe"), lines.clone());
+        let printed = Arc::new(Printed::default());
+        printed.collect(child.stdout.take().expect("a pipe"));
+        printed.collect(child.stderr.take().expect("a pipe"));
         Program {
             child,
             executable,
-            lines,
+            printed,
             directory: self.directory,
             workers: Mutex::default(),
         }
@@ -433,7 +376,8 @@ impl Drop for Program {
         let _ = self.child.wait();
         let ours = |pid: &i32| {
             let executable = executable_of(*pid);
-            executable.is_some_and(|path| path.ends_with(self.executable.file_name().unwrap_or_default()))
+            executable
+                .is_some_and(|path| path.ends_with(self.executable.file_name().unwrap_or_default()))
         };
         let seen = self.workers.lock().map(|seen| seen.clone());
         for orphan in seen.unwrap_or_default().into_iter().filter(ours) {
@@ -473,26 +417,8 @@ fn pids_in(directory: &Path) -> Vec<i32> {
 pub fn workers_of(master: i32) -> Vec<Worker> {
     let worker = |pid| {
         let title = title_of(pid)?;
-        let place = title.split(' ').nth(1)?;
-        let (slot, generation) = place.split_once('/')?;
-        let numbers = slot.parse::<u32>().is_ok() && generation.parse::<u32>().is_ok();
-        numbers.then_some(Worker { pid, title })
+        server_in(&title)?;
+        Some(Worker { pid, title })
     };
     children_of(master).into_iter().filter_map(worker).collect()
-}
-
-/// Collects lines on a thread until the stream ends.
-fn read(stream: impl Read + Send + 'static, lines: Arc<Lines>) {
-    std::thread::spawn(move || {
-        let mut stream = BufReader::new(stream);
-        let mut line = Vec::new();
-        while stream.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-            line.clear();
-            lines.seen.lock().expect("no reader panics").lines.push(text);
-            lines.more.notify_all();
-        }
-        lines.seen.lock().expect("no reader panics").closed += 1;
-        lines.more.notify_all();
-    });
 }

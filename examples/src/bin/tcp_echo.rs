@@ -17,7 +17,6 @@ impl Echo {
         Ok(conn.send(format!("hello {}\n", conn.peer())).await?)
     }
 
-    // ANCHOR: receive
     async fn receive(&self, conn: &Conn, data: Bytes) -> Result<()> {
         conn.send(data.clone()).await?;
         if data.ends_with(b"bye\n") {
@@ -25,7 +24,6 @@ impl Echo {
         }
         Ok(())
     }
-    // ANCHOR_END: receive
 
     async fn close(&self, conn: &Conn, worker: &Worker) {
         let left = worker.connection_count::<Conn>();

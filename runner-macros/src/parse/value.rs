@@ -236,7 +236,7 @@ fn address(text: &LitStr) -> syn::Result<()> {
 fn workers(number: &LitInt) -> syn::Result<Value> {
     let count: u32 = number.base10_parse()?;
     if count == 0 {
-        let message = "`workers` must be at least 1\nhelp: omit `workers` to start one per CPU";
+        let message = "`workers` must be at least 1\nhelp: write `workers = auto` for one per core";
         return Err(syn::Error::new(number.span(), message));
     }
     Ok(Value::Workers(WorkerCount::Fixed(count, number.span())))

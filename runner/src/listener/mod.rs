@@ -6,10 +6,16 @@ use crate::os::tcp::defer_accept;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// How long the kernel holds back a connection on which the client has not sent anything yet.
 const DEFER_LONGEST: Duration = Duration::from_secs(1);
+
+/// How long to wait for an address that is taken. The workers of a master that was killed give
+/// theirs up once they have noticed, and a new start right after it must not fail because of that.
+const TAKEN_PATIENCE: Duration = Duration::from_secs(1);
+const TAKEN_PAUSE: Duration = Duration::from_millis(10);
 
 /// What one server listens on.
 #[derive(Clone, Debug)]
@@ -44,8 +50,9 @@ impl Listeners {
             slots: (0..request.slots).map(|_| Vec::new()).collect(),
         };
         let mut errors = Vec::new();
+        let deadline = Instant::now() + TAKEN_PATIENCE;
         for &address in &request.addresses {
-            if let Err(error) = listeners.add(address, request) {
+            if let Err(error) = listeners.add(address, request, deadline) {
                 errors.push(BindError { address, error });
             }
         }
@@ -57,11 +64,16 @@ impl Listeners {
     }
 
     /// Binds one address for every slot. Port 0 becomes the same free port for all.
-    fn add(&mut self, address: SocketAddr, request: &Request) -> io::Result<()> {
+    fn add(&mut self, address: SocketAddr, request: &Request, deadline: Instant) -> io::Result<()> {
         // Another program's socket with SO_REUSEPORT would let ours join its group and take a
         // share of its connections; a socket without the option tells whether there is one.
         let probe = socket(address)?;
-        probe.bind(&address.into())?;
+        while let Err(error) = probe.bind(&address.into()) {
+            if error.kind() != io::ErrorKind::AddrInUse || Instant::now() >= deadline {
+                return Err(error);
+            }
+            thread::sleep(TAKEN_PAUSE);
+        }
         let address = probe.local_addr()?.as_socket().unwrap_or(address);
         drop(probe);
         for slot in &mut self.slots {

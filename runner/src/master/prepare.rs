@@ -2,6 +2,7 @@
 
 use crate::config::{Config, MasterConfig, Origin, ServerConfig, ServerSettings, Sourced};
 use crate::listener::{BindError, Listeners, Request};
+use crate::os::daemon;
 use crate::os::pidfile::{PidFile, PidFileError};
 use crate::os::privilege::{self, Identity};
 use crate::os::stdio::{Stdio, open_input, open_output};
@@ -80,6 +81,7 @@ pub(crate) fn prepare(config: Config, serve: Vec<Arc<dyn Serve>>) -> Result<Prep
         .zip(serve)
         .filter_map(|(config, serve)| prepare_server(config, serve, &mut errors))
         .collect();
+    enter_directory(&master, &mut errors);
     if errors.0.is_empty() {
         Ok(Prepared {
             config: master,
@@ -137,6 +139,22 @@ fn prepare_server(
         user,
         stdio,
     })
+}
+
+/// Goes to the directory to work in. Every path is absolute by now.
+fn enter_directory(master: &MasterConfig, errors: &mut Errors) {
+    match &master.working_directory {
+        Some(path) => {
+            let explain = |error| format!("cannot work in `{}`: {error}", path.value.display());
+            let entered = daemon::enter(&path.value).map_err(explain);
+            errors.keep("master.working_directory", &path.origin, entered);
+        }
+        None if master.daemonize.value => {
+            let entered = daemon::enter(Path::new("/"));
+            errors.keep("master.daemonize", &master.daemonize.origin, entered);
+        }
+        None => {}
+    }
 }
 
 /// Takes the pid file. That comes first and alone: of a program that runs already, nothing may be

@@ -73,10 +73,7 @@ impl MasterProcess {
     /// Every server serves.
     fn started(&mut self) {
         if let Err(error) = self.hook("start", Hooks::start) {
-            if let Some(launcher) = self.launcher.take() {
-                launcher.failed(&format!("cannot start: the `start` hook failed: {error}"));
-            }
-            self.failed = true;
+            self.failed = Some(format!("the `start` hook failed: {error}"));
             self.tell(Event::Command(Command::Stop(Stop::Now)));
             return;
         }
@@ -89,12 +86,7 @@ impl MasterProcess {
     fn start_failed(&mut self, failure: &StartFailure) {
         let worker = self.place(failure.slot, failure.generation);
         tracing::error!("cannot start: worker {worker}: {}", failure.reason);
-        if let Some(launcher) = self.launcher.take() {
-            launcher.failed(&format!(
-                "cannot start: worker {worker}: {}",
-                failure.reason
-            ));
-        }
+        self.failed = Some(format!("worker {worker}: {}", failure.reason));
     }
 
     fn worker_exit(&mut self, exit: &WorkerExit) {
@@ -137,8 +129,14 @@ impl MasterProcess {
 
     /// Runs a hook. Its error or panic is logged and ends nothing.
     fn hook(&self, name: &str, run: impl FnOnce(&dyn Hooks, &hooks::Master) -> Result) -> Result {
-        let hook = AssertUnwindSafe(|| run(&*self.hooks, &self.info));
-        let result = catch_unwind(hook).unwrap_or_else(|_| Err(Error::msg("panicked")));
+        let hook = || {
+            let hook = AssertUnwindSafe(|| run(&*self.hooks, &self.info));
+            catch_unwind(hook).unwrap_or_else(|_| Err(Error::msg("panicked")))
+        };
+        let result = match &self.signals {
+            Some(signals) => signals.unblocked(hook),
+            None => hook(),
+        };
         if let Err(error) = &result {
             tracing::error!(hook = name, %error, "hook failed");
         }

@@ -33,8 +33,8 @@ pub(super) struct MasterProcess {
     pub(super) pid_file: Option<PidFile>,
     /// The process that waits for the daemon to be READY.
     pub(super) launcher: Option<Launcher>,
-    /// The program ends with failure, whatever the supervisor says.
-    pub(super) failed: bool,
+    /// Why the program ends with failure, whatever the supervisor says.
+    pub(super) failed: Option<String>,
     began: Instant,
     term: Term,
 }
@@ -42,19 +42,19 @@ pub(super) struct MasterProcess {
 /// Runs the program until it has stopped; what it returns is its exit code.
 ///
 /// With `daemonize` the caller's process waits for READY and exits; this returns in the daemon.
-pub(crate) fn run(prepared: Prepared, hooks: Box<dyn Hooks>) -> Result<u8, String> {
-    let launcher = if prepared.config.daemonize.value {
-        Some(daemon::detach().map_err(|error| error.to_string())?)
-    } else {
-        None
-    };
-    match MasterProcess::new(prepared, hooks) {
+pub(crate) fn run(mut prepared: Prepared, hooks: Box<dyn Hooks>) -> Result<u8, String> {
+    let mut pid_file = prepared.pid_file.take();
+    let mut launcher = None;
+    match begin(prepared, hooks, &mut pid_file, &mut launcher) {
         Ok(mut master) => {
             master.launcher = launcher;
+            master.pid_file = pid_file;
             Ok(master.run())
         }
-        Err(error) => {
-            let reason = format!("cannot start: {error}");
+        Err(reason) => {
+            if let Some(pid_file) = pid_file {
+                pid_file.remove();
+            }
             if let Some(launcher) = launcher {
                 launcher.failed(&reason);
             }
@@ -63,25 +63,32 @@ pub(crate) fn run(prepared: Prepared, hooks: Box<dyn Hooks>) -> Result<u8, Strin
     }
 }
 
+fn begin(
+    prepared: Prepared,
+    hooks: Box<dyn Hooks>,
+    pid_file: &mut Option<PidFile>,
+    launcher: &mut Option<Launcher>,
+) -> Result<MasterProcess, String> {
+    if prepared.config.daemonize.value {
+        *launcher = Some(daemon::detach().map_err(|error| error.to_string())?);
+    }
+    // Before anybody can learn the pid: a signal that came earlier would be the end.
+    let signals = Signals::block().map_err(|error| format!("cannot block signals: {error}"))?;
+    if let Some(pid_file) = pid_file {
+        let written = pid_file.write();
+        written.map_err(|error| format!("cannot write the pid file: {error}"))?;
+    }
+    MasterProcess::new(prepared, hooks, signals).map_err(|error| format!("cannot start: {error}"))
+}
+
 impl MasterProcess {
-    fn new(prepared: Prepared, hooks: Box<dyn Hooks>) -> io::Result<Self> {
+    fn new(prepared: Prepared, hooks: Box<dyn Hooks>, signals: Signals) -> io::Result<Self> {
         let Prepared {
             config,
             servers,
             stdio,
-            mut pid_file,
+            pid_file,
         } = prepared;
-        if let Some(pid_file) = &mut pid_file {
-            pid_file.write()?;
-        }
-        let directory = config
-            .working_directory
-            .as_ref()
-            .map(|path| path.value.as_path());
-        if let Some(directory) = directory.or(config.daemonize.value.then_some(Path::new("/"))) {
-            daemon::enter(directory)?;
-        }
-        let signals = Some(Signals::block()?);
         let title = Title::prepare();
         if let Some(title) = title {
             title.set(&format!("{}: master", config.name.value));
@@ -103,10 +110,10 @@ impl MasterProcess {
             hooks,
             info,
             title,
-            signals,
+            signals: Some(signals),
             pid_file,
             launcher: None,
-            failed: false,
+            failed: None,
             began,
             term: config.term.value,
         })
@@ -246,11 +253,19 @@ impl MasterProcess {
         }
     }
 
+    /// The last thing, when every worker is gone: only now a failed start is told, so that the next
+    /// one is not refused because of it.
     fn finish(&mut self, code: u8) -> u8 {
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove();
         }
-        if self.failed { code.max(1) } else { code }
+        let Some(reason) = self.failed.take() else {
+            return code;
+        };
+        if let Some(launcher) = self.launcher.take() {
+            launcher.failed(&format!("cannot start: {reason}"));
+        }
+        code.max(1)
     }
 }
 

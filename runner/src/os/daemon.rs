@@ -5,7 +5,7 @@ use nix::fcntl::OFlag;
 use nix::unistd::{chdir, pipe2, setsid};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{IntoRawFd, OwnedFd};
 use std::path::Path;
 
 /// What the word for success begins with.
@@ -21,9 +21,12 @@ impl Launcher {
         let _ = write!(self.0, "{READY}started (pid {})", std::process::id());
     }
 
-    /// Lets the launcher print why there is no daemon, and exit with failure.
+    /// Lets the launcher print why there is no daemon, and exit with failure once this process has
+    /// ended.
     pub(crate) fn failed(mut self, reason: &str) {
         let _ = self.0.write_all(reason.as_bytes());
+        // The launcher reads to the end, which comes with the exit.
+        let _ = self.0.into_raw_fd();
     }
 }
 

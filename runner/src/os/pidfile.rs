@@ -4,7 +4,12 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::{fs, process};
+use std::time::Duration;
+use std::{fs, process, thread};
+
+/// How often, and after how long, a held file is tried again: [`holder`] holds it for a moment.
+const TRIES: u32 = 3;
+const TRY_AGAIN: Duration = Duration::from_millis(10);
 
 /// A pid file that this process holds. Dropping it only closes it, so that a child may;
 /// [`remove`](Self::remove) is for its owner.
@@ -25,10 +30,16 @@ pub(crate) enum PidFileError {
 impl PidFile {
     /// Locks the file, creating it if need be. What it holds then is from a process that is gone.
     pub(crate) fn acquire(path: &Path) -> Result<Self, PidFileError> {
+        let mut tries = TRIES;
         loop {
             let file = open(path).map_err(PidFileError::Io)?;
             match file.try_lock() {
                 Ok(()) => {}
+                Err(TryLockError::WouldBlock) if tries > 0 => {
+                    tries -= 1;
+                    thread::sleep(TRY_AGAIN);
+                    continue;
+                }
                 Err(TryLockError::WouldBlock) => return Err(PidFileError::Held(read_pid(&file))),
                 Err(TryLockError::Error(error)) => return Err(PidFileError::Io(error)),
             }

@@ -49,9 +49,13 @@ impl AsFd for Process {
 pub(crate) struct Child(Process);
 
 impl Child {
-    /// Takes a child that nobody has waited for yet.
+    /// Takes a child that nobody has waited for yet. One that cannot be taken is ended.
     pub(super) fn adopt(pid: Pid) -> io::Result<Self> {
-        Process::open(pid.as_raw()).map(Self)
+        Process::open(pid.as_raw()).map(Self).inspect_err(|_| {
+            // Not waited for yet, so the number is still its own.
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+            let _ = nix::sys::wait::waitpid(pid, None);
+        })
     }
 
     pub(crate) fn pid(&self) -> i32 {

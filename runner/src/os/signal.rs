@@ -1,11 +1,12 @@
 //! Signals: blocked and read by the master, handled by a worker.
 
 use nix::sys::signal::{
-    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask,
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, raise, sigaction, sigprocmask,
 };
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What the master reads instead of being interrupted by it. Faults and the terminal's TSTP keep
 /// their meaning.
@@ -22,8 +23,8 @@ const MASTER: [Signal; 8] = [
 
 /// The signals of the master, queued by the kernel and read one at a time (signalfd(2)).
 ///
-/// No handler is ever installed in the master: nothing of it can run in a child by mistake, and
-/// no signal can arrive between two of its system calls.
+/// They are blocked whenever the master itself runs, so none can arrive between two of its system
+/// calls, and no handler can run in a worker that it forks. Only hooks run with them unblocked.
 #[derive(Debug)]
 pub(crate) struct Signals(SignalFd);
 
@@ -36,8 +37,33 @@ impl Signals {
         unsafe { sigaction(Signal::SIGCHLD, &default) }?;
         let set = SigSet::from_iter(MASTER);
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None)?;
+        let catch = SigAction::new(SigHandler::Handler(catch), SaFlags::SA_RESTART, set);
+        for signal in MASTER {
+            // SAFETY: the handler makes async-signal-safe calls and an atomic access only.
+            unsafe { sigaction(signal, &catch) }?;
+        }
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         Ok(Self(SignalFd::with_flags(&set, flags)?))
+    }
+
+    /// Runs `body` without blocked signals, because the programs and threads that it starts inherit
+    /// those, and such a program could not be stopped. What arrives meanwhile waits for
+    /// [`next`](Self::next).
+    ///
+    /// `body` must not unwind.
+    pub(crate) fn unblocked<T>(&self, body: impl FnOnce() -> T) -> T {
+        let set = SigSet::from_iter(MASTER);
+        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&set), None);
+        let result = body();
+        let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None);
+        let caught = CAUGHT.swap(0, Ordering::Relaxed);
+        for signal in MASTER {
+            if caught & (1 << signal as u32) != 0 {
+                // Blocked again, so it goes into the queue.
+                let _ = raise(signal);
+            }
+        }
+        result
     }
 
     /// The next signal, if one is waiting.
@@ -48,6 +74,23 @@ impl Signals {
         Ok(i32::try_from(info.ssi_signo)
             .ok()
             .and_then(|number| Signal::try_from(number).ok()))
+    }
+}
+
+/// The signals that arrived in [`Signals::unblocked`], a bit each.
+static CAUGHT: AtomicU32 = AtomicU32::new(0);
+
+/// Takes a note in the main thread, and sends on to it what arrived in another one, which a hook
+/// must have started.
+extern "C" fn catch(number: libc::c_int) {
+    // SAFETY: the calls take and give integers only and are async-signal-safe (signal-safety(7)).
+    unsafe {
+        let process = libc::getpid();
+        if libc::gettid() == process {
+            CAUGHT.fetch_or(1 << number, Ordering::Relaxed);
+        } else {
+            libc::syscall(libc::SYS_tgkill, process, process, number);
+        }
     }
 }
 
@@ -64,6 +107,8 @@ pub(crate) fn reset_for_worker() -> io::Result<()> {
     for signal in Signal::iterator() {
         let handler = match signal {
             Signal::SIGKILL | Signal::SIGSTOP => continue,
+            // The handlers of the standard library, which tell of a stack overflow.
+            Signal::SIGSEGV | Signal::SIGBUS => continue,
             Signal::SIGINT
             | Signal::SIGHUP
             | Signal::SIGUSR1

@@ -1,6 +1,7 @@
 //! The name that `ps` and `top` show for a process.
 
 use nix::sys::prctl;
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::{env, fs};
 
@@ -26,7 +27,7 @@ impl Title {
     pub(crate) fn prepare() -> Option<Self> {
         let (arguments, environment) = areas()?;
         // Writing over the arguments also changes what `std::env::args` reads, which points there.
-        let length = if arguments.1 == environment.0 {
+        let length = if arguments.1 == environment.0 && is_movable()? {
             for (key, value) in env::vars_os() {
                 // SAFETY: the caller has one thread, so nobody reads the environment meanwhile.
                 // Setting a variable makes libc keep it in memory of its own.
@@ -60,6 +61,18 @@ impl Title {
             let _ = prctl::set_name(&name);
         }
     }
+}
+
+/// Whether every variable that the process got can be set again under its name, so that nothing
+/// points into the old memory afterwards: no entry without a name, none that is there twice.
+fn is_movable() -> Option<bool> {
+    let environment = fs::read("/proc/self/environ").ok()?;
+    let mut names = BTreeSet::new();
+    let mut entries = environment.split(|byte| *byte == 0);
+    Some(entries.all(|entry| {
+        let name = entry.split(|byte| *byte == b'=').next().unwrap_or_default();
+        entry.is_empty() || (!name.is_empty() && name.len() < entry.len() && names.insert(name))
+    }))
 }
 
 /// The bounds of the arguments and of the environment: fields 48 to 51 of /proc/self/stat.

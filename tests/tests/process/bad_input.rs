@@ -8,115 +8,151 @@ use std::os::unix::fs::PermissionsExt;
 /// One mistake: how it is made, what is said of it, and the exit code.
 type Case<'a> = (&'a str, fn(Start) -> Start, &'a [&'a str], i32);
 
+const CASES: [Case<'_>; 17] = [
+    (
+        "unknown user",
+        |start| start.env("RUNNER_SERVER_WEB__USER", "nosuchuser"),
+        &[
+            "server.web.user: there is no user `nosuchuser`",
+            "RUNNER_SERVER_WEB__USER",
+        ],
+        1,
+    ),
+    (
+        "unknown group",
+        |start| start.args(&["--server.web.group=nosuchgroup"]),
+        &[
+            "server.web.group: there is no group `nosuchgroup`",
+            "--server.web.group",
+        ],
+        1,
+    ),
+    (
+        "an address of another machine",
+        |start| start.env("RUNNER_SERVER_ECHO__BIND", "203.0.113.1:0"),
+        &[
+            "server.echo.bind",
+            "203.0.113.1:0",
+            "no such address",
+            "RUNNER_SERVER_ECHO__BIND",
+        ],
+        1,
+    ),
+    (
+        "pid file in no directory",
+        |start| start.env("RUNNER_MASTER__PID_FILE", "nowhere/app.pid"),
+        &[
+            "master.pid_file",
+            "nowhere/app.pid",
+            "No such file",
+            "RUNNER_MASTER__PID_FILE",
+        ],
+        1,
+    ),
+    (
+        "log in no directory",
+        |start| start.env("RUNNER_SERVER_WEB__STDERR", "nowhere/web.log"),
+        &[
+            "server.web.stderr",
+            "nowhere/web.log",
+            "No such file",
+            "RUNNER_SERVER_WEB__STDERR",
+        ],
+        1,
+    ),
+    (
+        "input that is not there",
+        |start| start.env("RUNNER_MASTER__STDIN", "nowhere"),
+        &[
+            "master.stdin",
+            "nowhere",
+            "No such file",
+            "RUNNER_MASTER__STDIN",
+        ],
+        1,
+    ),
+    (
+        "working directory that is not there",
+        |start| start.env("RUNNER_MASTER__WORKING_DIRECTORY", "nowhere"),
+        &[
+            "master.working_directory",
+            "nowhere",
+            "No such file",
+            "RUNNER_MASTER__WORKING_DIRECTORY",
+        ],
+        1,
+    ),
+    (
+        "malformed toml",
+        |start| {
+            start
+                .file("other.toml", "[master\npid_file = 1\n")
+                .args(&["--config", "other.toml"])
+        },
+        &["other.toml:1:"],
+        2,
+    ),
+    (
+        "no such configuration",
+        |start| start.args(&["--config", "other.toml"]),
+        &["other.toml", "No such file"],
+        2,
+    ),
+    (
+        "unknown key",
+        |start| start.file("runner.toml", "[server.web]\nworker = 4\n"),
+        &["worker", "runner.toml", "workers"],
+        2,
+    ),
+    (
+        "unknown server",
+        |start| start.file("runner.toml", "[server.wep]\nworkers = 4\n"),
+        &["wep", "runner.toml", "`web`"],
+        2,
+    ),
+    (
+        "wrong type in the environment",
+        |start| start.env("RUNNER_SERVER_WEB__WORKERS", "many"),
+        &["many", "RUNNER_SERVER_WEB__WORKERS"],
+        2,
+    ),
+    (
+        "wrong type in the file",
+        |start| start.file("runner.toml", "[server.web]\nworkers = true\n"),
+        &["workers", "runner.toml"],
+        2,
+    ),
+    (
+        "negative workers",
+        |start| start.args(&["--server.web.workers=-1"]),
+        &["workers", "-1", "--server.web.workers"],
+        2,
+    ),
+    (
+        "too many workers",
+        |start| start.args(&["--server.web.workers=5000"]),
+        &["workers", "5000", "1024"],
+        2,
+    ),
+    (
+        "unknown verb",
+        |start| start.args(&["strat"]),
+        &["strat", "start"],
+        2,
+    ),
+    (
+        "unknown flag",
+        |start| start.args(&["--master.pidfile=app.pid"]),
+        &["pidfile", "pid_file"],
+        2,
+    ),
+];
+
 /// Each mistake gives one clear error with the option, the problem and the origin; nothing is
 /// started and nothing is left (B5, B8, B26).
 #[test]
 fn each_mistake_gives_one_error_with_its_origin() {
-    let cases: [Case<'_>; 17] = [
-        (
-            "unknown user",
-            |start| start.env("RUNNER_SERVER_WEB__USER", "nosuchuser"),
-            &["server.web.user: there is no user `nosuchuser`", "RUNNER_SERVER_WEB__USER"],
-            1,
-        ),
-        (
-            "unknown group",
-            |start| start.args(&["--server.web.group=nosuchgroup"]),
-            &["server.web.group: there is no group `nosuchgroup`", "--server.web.group"],
-            1,
-        ),
-        (
-            "an address of another machine",
-            |start| start.env("RUNNER_SERVER_ECHO__BIND", "192.0.2.1:0"),
-            &["server.echo.bind", "192.0.2.1:0", "no such address", "RUNNER_SERVER_ECHO__BIND"],
-            1,
-        ),
-        (
-            "pid file in no directory",
-            |start| start.env("RUNNER_MASTER__PID_FILE", "nowhere/app.pid"),
-            &["master.pid_file", "nowhere/app.pid", "No such file", "RUNNER_MASTER__PID_FILE"],
-            1,
-        ),
-        (
-            "log in no directory",
-            |start| start.env("RUNNER_SERVER_WEB__STDERR", "nowhere/web.log"),
-            &["server.web.stderr", "nowhere/web.log", "No such file", "RUNNER_SERVER_WEB__STDERR"],
-            1,
-        ),
-        (
-            "input that is not there",
-            |start| start.env("RUNNER_MASTER__STDIN", "nowhere"),
-            &["master.stdin", "nowhere", "No such file", "RUNNER_MASTER__STDIN"],
-            1,
-        ),
-        (
-            "working directory that is not there",
-            |start| start.env("RUNNER_MASTER__WORKING_DIRECTORY", "nowhere"),
-            &["master.working_directory", "nowhere", "No such file", "RUNNER_MASTER__WORKING_DIRECTORY"],
-            1,
-        ),
-        (
-            "malformed toml",
-            |start| start.file("other.toml", "[master\npid_file = 1\n").args(&["--config", "other.toml"]),
-            &["other.toml", "line 1"],
-            2,
-        ),
-        (
-            "no such configuration",
-            |start| start.args(&["--config", "other.toml"]),
-            &["other.toml", "No such file"],
-            2,
-        ),
-        (
-            "unknown key",
-            |start| start.file("runner.toml", "[server.web]\nworker = 4\n"),
-            &["worker", "runner.toml", "workers"],
-            2,
-        ),
-        (
-            "unknown server",
-            |start| start.file("runner.toml", "[server.web]\nworkers = 4\n"),
-            &["web", "runner.toml", "`web`"],
-            2,
-        ),
-        (
-            "wrong type in the environment",
-            |start| start.env("RUNNER_SERVER_WEB__WORKERS", "many"),
-            &["many", "RUNNER_SERVER_WEB__WORKERS"],
-            2,
-        ),
-        (
-            "wrong type in the file",
-            |start| start.file("runner.toml", "[server.web]\nworkers = true\n"),
-            &["workers", "runner.toml"],
-            2,
-        ),
-        (
-            "negative workers",
-            |start| start.args(&["--server.web.workers=-1"]),
-            &["workers", "-1", "--server.web.workers"],
-            2,
-        ),
-        (
-            "too many workers",
-            |start| start.args(&["--server.web.workers=5000"]),
-            &["workers", "5000", "1024"],
-            2,
-        ),
-        (
-            "unknown verb",
-            |start| start.args(&["strat"]),
-            &["strat", "start"],
-            2,
-        ),
-        (
-            "unknown flag",
-            |start| start.args(&["--master.pidfile=app.pid"]),
-            &["pidfile", "pid_file"],
-            2,
-        ),
-    ];
-    for (mistake, make, parts, code) in cases {
+    for (mistake, make, parts, code) in CASES {
         let ended = make(with_pid_file()).run();
         check(mistake, &ended, parts, code);
     }
@@ -128,7 +164,12 @@ fn a_busy_port_is_an_error_before_the_fork() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let busy = other.local_addr().unwrap().to_string();
     let ended = with_pid_file().env("RUNNER_SERVER_WEB__BIND", &busy).run();
-    let parts = ["server.web.bind", &busy, "listens there already", "RUNNER_SERVER_WEB__BIND"];
+    let parts = [
+        "server.web.bind",
+        &busy,
+        "listens there already",
+        "RUNNER_SERVER_WEB__BIND",
+    ];
     check("busy port", &ended, &parts, 1);
 }
 
@@ -149,13 +190,20 @@ fn all_mistakes_are_told_at_once() {
     let ended = with_pid_file()
         .env("RUNNER_SERVER_WEB__USER", "nosuchuser")
         .env("RUNNER_SERVER_WEB__GROUP", "nosuchgroup")
-        .env("RUNNER_SERVER_WEB__BIND", "192.0.2.1:0,192.0.2.2:0")
+        .env("RUNNER_SERVER_WEB__BIND", "203.0.113.1:0,203.0.113.2:0")
         .env("RUNNER_SERVER_ECHO__STDOUT", "nowhere/echo.log")
         .env("RUNNER_MASTER__STDIN", "nowhere")
         .run();
     assert_eq!(ended.code, Some(1));
     assert_eq!(ended.lines.len(), 6, "{}", ended.text());
-    for part in ["nosuchuser", "nosuchgroup", "192.0.2.1:0", "192.0.2.2:0", "echo.log", "master.stdin"] {
+    for part in [
+        "nosuchuser",
+        "nosuchgroup",
+        "203.0.113.1:0",
+        "203.0.113.2:0",
+        "echo.log",
+        "master.stdin",
+    ] {
         assert!(ended.says(part), "no {part}: {}", ended.text());
     }
     assert!(!ended.directory().join("app.pid").exists());
@@ -169,12 +217,18 @@ fn an_odd_environment_is_no_hindrance() {
     let program = with_pid_file()
         .with(|command| {
             command.env("=C:", "odd").env("EMPTY", "");
-            command.env(OsStr::from_bytes(b"NOT_UTF8_\xff"), OsStr::from_bytes(b"\xff\xfe"));
+            command.env(
+                OsStr::from_bytes(b"NOT_UTF8_\xff"),
+                OsStr::from_bytes(b"\xff\xfe"),
+            );
             command.env("LONG", "x".repeat(100_000));
         })
         .spawn()
         .ready();
-    assert_eq!(program.stop(nix::sys::signal::Signal::SIGTERM).code, Some(0));
+    assert_eq!(
+        program.stop(nix::sys::signal::Signal::SIGTERM).code,
+        Some(0)
+    );
 }
 
 /// The file is refused when it cannot be read, not ignored.

@@ -18,7 +18,8 @@ mod stdio;
 mod verbs;
 mod workers;
 
-use runner_tests::{Program, Start, children_of, eventually, is_alive};
+use nix::sys::signal::Signal;
+use runner_tests::{Program, Start, Worker, children_of, eventually, is_alive};
 use std::net::{SocketAddr, TcpListener};
 
 /// The program under test: an http server `web` with two workers, and a tcp server `echo` with one.
@@ -49,6 +50,16 @@ fn settle(program: &Program, generation: u32) {
         let workers = program.wait_for_workers(WORKERS, generation);
         (children_of(program.pid()).len() == workers.len()).then_some(())
     });
+}
+
+/// Ends a worker by a signal and waits until another one serves in its place.
+fn replace(program: &Program, worker: &Worker, signal: Signal) {
+    let generation = worker.serving_generation().expect("a worker that serves");
+    worker.signal(signal);
+    eventually("the worker is gone", || {
+        (!children_of(program.pid()).contains(&worker.pid)).then_some(())
+    });
+    settle(program, generation);
 }
 
 /// Asserts that none of the processes exists any more.

@@ -2,9 +2,7 @@
 
 use crate::{WORKERS, fixture, free_address, with_pid_file};
 use nix::sys::signal::Signal;
-use runner_tests::{
-    Program, connect, eventually, get, is_alive, read_reply, wait_until_gone,
-};
+use runner_tests::{Program, connect, eventually, get, is_alive, read_reply, wait_until_gone};
 use std::io::Write;
 use std::time::Duration;
 
@@ -17,9 +15,7 @@ fn idle_workers_go_with_their_master() {
     for worker in workers {
         wait_until_gone(worker.pid, Duration::from_secs(10));
     }
-    assert!(program.count("hook worker_stop") == 2 || eventually("both have stopped in order", || {
-        (program.count("hook worker_stop") == 2).then_some(true)
-    }));
+    program.wait_for_nth("hook worker_stop", 2);
 }
 
 /// What is in flight is finished, like in any drain; nothing new is taken (B42).
@@ -93,7 +89,10 @@ fn a_new_start_works_at_once() {
             Some(other) => start.beside(other),
             None => start,
         };
-        start.env("RUNNER_SERVER_WEB__BIND", &address).spawn().ready()
+        start
+            .env("RUNNER_SERVER_WEB__BIND", &address)
+            .spawn()
+            .ready()
     };
     let first = start(None);
     let old = first.wait_for_workers(WORKERS, 1);
@@ -106,8 +105,13 @@ fn a_new_start_works_at_once() {
         assert!(own.contains(&pid), "{pid} of {old:?} has answered");
     }
     let pid_file = second.directory().join("app.pid");
-    assert_eq!(std::fs::read_to_string(pid_file).unwrap(), format!("{}\n", second.pid()));
+    assert_eq!(
+        std::fs::read_to_string(pid_file).unwrap(),
+        format!("{}\n", second.pid())
+    );
     for worker in old {
-        eventually("the old workers are gone", || (!is_alive(worker.pid)).then_some(()));
+        eventually("the old workers are gone", || {
+            (!is_alive(worker.pid)).then_some(())
+        });
     }
 }

@@ -11,8 +11,14 @@ type Expected<'a> = &'a [(&'a str, usize, Option<&'a str>)];
 #[test]
 fn every_way_to_write_a_program_runs() {
     let programs: [(&str, Expected<'_>); 6] = [
-        (env!("CARGO_BIN_EXE_imported_main"), &[("hello", 1, Some("hello\n"))]),
-        (env!("CARGO_BIN_EXE_own_main"), &[("hello", 1, Some("hello\n"))]),
+        (
+            env!("CARGO_BIN_EXE_imported_main"),
+            &[("hello", 1, Some("hello\n"))],
+        ),
+        (
+            env!("CARGO_BIN_EXE_own_main"),
+            &[("hello", 1, Some("hello\n"))],
+        ),
         (
             env!("CARGO_BIN_EXE_several"),
             &[("hello", 2, Some("hello\n")), ("echo", 1, None)],
@@ -40,7 +46,11 @@ fn every_way_to_write_a_program_runs() {
         assert_eq!(program.count("listening on"), servers.len(), "{name}");
         for (server, workers, answer) in servers {
             let address = program.address(server);
-            assert_eq!(program.workers_of(server).len(), *workers, "{name} {server}");
+            assert_eq!(
+                program.workers_of(server).len(),
+                *workers,
+                "{name} {server}"
+            );
             match answer {
                 Some(answer) => {
                     let text = get(address, "/").unwrap().text();

@@ -58,17 +58,24 @@ fn a_storm_of_signals_never_doubles_or_loses_a_worker() {
 fn a_signal_to_a_worker_concerns_no_other() {
     let program = fixture().spawn().ready();
     for round in 0..2 {
-        for signal in [Signal::SIGTERM, Signal::SIGQUIT, Signal::SIGKILL, Signal::SIGSEGV] {
+        for signal in [
+            Signal::SIGTERM,
+            Signal::SIGQUIT,
+            Signal::SIGKILL,
+            Signal::SIGABRT,
+        ] {
             let before = program.wait_for_workers(WORKERS, 1);
-            let ready = program.count("worker ready");
-            let victim = &before[usize::try_from(round).unwrap() % WORKERS];
-            for ignored in [Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2] {
+            let victim = &before[round];
+            for ignored in [
+                Signal::SIGINT,
+                Signal::SIGHUP,
+                Signal::SIGUSR1,
+                Signal::SIGUSR2,
+            ] {
                 victim.signal(ignored);
             }
             assert!(children_of(victim.pid).is_empty(), "a worker has forked");
-            victim.signal(signal);
-            program.wait_for_nth("worker ready", ready + 1);
-            settle(&program, 1);
+            crate::replace(&program, victim, signal);
             let after = pids(&program.workers());
             let left = pids(&before).into_iter().filter(|pid| after.contains(pid));
             assert_eq!(left.count(), WORKERS - 1, "{signal}");
@@ -82,9 +89,12 @@ fn a_signal_to_a_worker_concerns_no_other() {
 #[test]
 fn every_worker_hears_its_signals() {
     let program = fixture().spawn().ready();
-    program.workers()[0].signal(Signal::SIGKILL);
-    program.wait_for_nth("worker ready", WORKERS + 1);
-    for (generation, signal) in [(1, None), (2, Some(Signal::SIGUSR1)), (3, Some(Signal::SIGUSR2))] {
+    crate::replace(&program, &program.workers()[0], Signal::SIGKILL);
+    for (generation, signal) in [
+        (1, None),
+        (2, Some(Signal::SIGUSR1)),
+        (3, Some(Signal::SIGUSR2)),
+    ] {
         if let Some(signal) = signal {
             program.signal(signal);
         }
@@ -100,7 +110,13 @@ fn every_worker_hears_its_signals() {
                 Signal::SIGPIPE,
             ];
             assert_eq!(signal_mask(pid, "SigBlk"), 0, "{title}");
-            assert_eq!(signal_mask(pid, "SigIgn"), all(&ignored), "{title}");
+            // Those above are the real-time ones, left as whoever has started the test had them.
+            let standard = u64::from(u32::MAX >> 1);
+            assert_eq!(
+                signal_mask(pid, "SigIgn") & standard,
+                all(&ignored),
+                "{title}"
+            );
             let handled = all(&[Signal::SIGTERM, Signal::SIGQUIT]);
             let caught = signal_mask(pid, "SigCgt");
             assert_eq!(caught & handled, handled, "{title}");
@@ -119,7 +135,10 @@ fn a_signal_right_after_the_fork_is_not_lost() {
         program.signal(Signal::SIGUSR1);
         eventually("a successor is forked", || {
             let children = children_of(program.pid());
-            children.iter().any(|pid| !before.contains(pid)).then_some(())
+            children
+                .iter()
+                .any(|pid| !before.contains(pid))
+                .then_some(())
         });
         let began = Instant::now();
         while began.elapsed() < Duration::from_micros(step * 200) {
@@ -165,7 +184,9 @@ fn settle_after_storm(program: &Program) {
     eventually("the storm is over", || {
         let workers = program.workers();
         let newest = workers.iter().map(Worker::serving_generation).max()?;
-        let settled = workers.iter().all(|worker| worker.serving_generation() == newest);
+        let settled = workers
+            .iter()
+            .all(|worker| worker.serving_generation() == newest);
         let mut places: Vec<_> = workers
             .iter()
             .filter_map(|worker| worker.title.split('/').next())

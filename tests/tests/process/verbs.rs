@@ -17,7 +17,11 @@ fn stop_returns_when_the_program_is_gone() {
         crate::start_stop::await_request(&program);
         let stop = program.verb(verb);
         assert_eq!(stop.code, Some(0), "{}", stop.text());
-        assert!(stop.says(&format!("stopped (pid {})", program.pid())), "{}", stop.text());
+        assert!(
+            stop.says(&format!("stopped (pid {})", program.pid())),
+            "{}",
+            stop.text()
+        );
         assert!(!is_alive(program.pid()));
         crate::assert_gone(workers.iter().map(|worker| worker.pid));
         let reply = runner_tests::read_reply(&mut busy);
@@ -49,7 +53,10 @@ fn reload_and_restart_return_when_all_is_new() {
     assert_eq!(status.code, Some(0));
     assert!(status.says(&program.pid().to_string()), "{}", status.text());
     for Worker { pid, title } in program.workers() {
-        let line = status.lines.iter().find(|line| line.contains(&pid.to_string()));
+        let line = status
+            .lines
+            .iter()
+            .find(|line| line.contains(&pid.to_string()));
         let line = line.unwrap_or_else(|| panic!("no {title}: {}", status.text()));
         assert!(line.contains("ready") && line.contains(" 4 "), "{line}");
     }

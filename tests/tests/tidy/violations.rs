@@ -195,7 +195,7 @@ fn ignored() {
 fn sleeping() {
     let text = "fn f() {\nstd::thread::sleep(SECOND);\n\"sleep(1)\"; }";
     check(tests_do_not_sleep, "tests/tests/a.rs", text, &["2: waits"]);
-    check(tests_do_not_sleep, "tests/src/bin/slow.rs", text, &[]);
+    check(tests_do_not_sleep, "tests/programs/slow.rs", text, &[]);
     check(tests_do_not_sleep, "examples/a.rs", text, &[]);
 }
 

@@ -10,6 +10,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 /// A connection of an HTTP client. Cloning it is cheap.
+///
+/// ```
+/// use runner::http::Conn;
+///
+/// /// Answers, and has the client connect anew for its next request.
+/// fn farewell(conn: &Conn) -> String {
+///     conn.close();
+///     format!("goodbye, {}\n", conn.peer())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Conn(Arc<Inner>);
 

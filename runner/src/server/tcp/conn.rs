@@ -13,6 +13,20 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 /// A connection of a TCP client. Cloning it is cheap; a clone may outlive the connection.
+///
+/// ```
+/// use runner::Worker;
+/// use runner::tcp::Conn;
+///
+/// /// Sends a text to every client of this worker that keeps up.
+/// fn broadcast(worker: &Worker, text: &'static str) {
+///     for conn in worker.connections::<Conn>() {
+///         if conn.try_send(text).is_err() {
+///             conn.close_now();
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Conn(Arc<Inner>);
 

@@ -1,4 +1,4 @@
-//! TCP servers.
+//! TCP servers: a [`Handler`] gets the bytes of a [`Conn`] as they arrive.
 
 mod conn;
 mod handler;
