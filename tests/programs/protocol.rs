@@ -232,16 +232,10 @@ impl Line {
                     sent += 1;
                 }
                 println!("tcp full {sent} {}", conn.queued());
+                sleep(time).await;
+                println!("tcp flood ends");
             }
-            "send" => {
-                for sent in 0..number {
-                    conn.send(vec![b'x'; 64 * 1024]).await?;
-                    if sent % 16 == 0 {
-                        println!("tcp sent {sent}");
-                    }
-                }
-                println!("tcp sent all");
-            }
+            "send" => send_pieces(conn, number).await?,
             "slow" => {
                 println!("tcp slow begins");
                 sleep(time).await;
@@ -276,6 +270,17 @@ impl Line {
     async fn drain(&self) {
         println!("tcp drain");
     }
+}
+
+async fn send_pieces(conn: &Conn, count: u64) -> Result<()> {
+    for sent in 0..count {
+        conn.send(vec![b'x'; 64 * 1024]).await?;
+        if sent % 16 == 0 {
+            println!("tcp sent {sent}");
+        }
+    }
+    println!("tcp sent all");
+    Ok(())
 }
 
 /// A word or a path, and the number that follows it after a colon or a question mark.

@@ -130,13 +130,13 @@ fn resets_end_connections_and_nothing_else() {
     for (id, command) in [
         (1, "hello"),
         (2, "send:10000"),
-        (3, "flood"),
+        (3, "flood:300"),
         (4, "slow:300"),
     ] {
         let mut raw = Raw::sending(program.address("line"), command);
         match command {
             "send:10000" => drop(program.wait_for("tcp sent 16")),
-            "flood" => drop(program.wait_for("tcp full")),
+            "flood:300" => drop(program.wait_for("tcp full")),
             "slow:300" => drop(program.wait_for("tcp slow begins")),
             _ => raw.expect("hello"),
         }
@@ -149,8 +149,9 @@ fn resets_end_connections_and_nothing_else() {
         assert_eq!(count(&format!("close {id}")), 1, "{came:?}");
         assert!(count(&format!("error {id}")) <= 1, "{came:?}");
     }
-    // The handler was at work when the client went away, and it was let finish.
+    // The handlers were at work when their clients went away, and they were let finish.
     assert!(came.contains(&"slow ends".to_owned()), "{came:?}");
+    assert!(came.contains(&"flood ends".to_owned()), "{came:?}");
     let before = cpu_time(worker);
     dawdle(500);
     ask(&mut line(&program), "alive", "alive");

@@ -77,8 +77,12 @@ fn a_receive_gets_no_more_than_the_buffer() {
 fn connections_beyond_the_limit_are_told() {
     let program = serving(&["--server.line.max_connections=2"]);
     let address = program.address("line");
-    let mut open: Vec<_> = (0..2).map(|_| Raw::sending(address, "hello")).collect();
-    open.iter_mut().for_each(|raw| raw.expect("hello"));
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut raw = Raw::sending(address, "hello");
+        raw.expect("hello");
+        open.push(raw);
+    }
     for _ in 0..3 {
         let rest = Raw::sending(address, "ignored").rest();
         assert_eq!((rest.text().as_str(), rest.error), ("full", None));

@@ -25,7 +25,10 @@ pub trait Handler: Lifecycle {
     /// Answers a request. The default answers 404.
     ///
     /// A panic answers 500 and fires `error`, as an error does that became a response by
-    /// [`IntoResponse`] for [`Error`].
+    /// [`IntoResponse`] for [`Error`]. When the client closes the connection before it has its
+    /// answer, the handler is dropped where it waits: work that must be finished belongs into a
+    /// task of its own. A client that has begun to send a body or to take an answer, and then does
+    /// nothing for 60 seconds, is given up.
     fn request(&self, request: Request, conn: &Conn) -> impl Future<Output = Response> + Send {
         let _ = (request, conn);
         async { StatusCode::NOT_FOUND.into_response() }

@@ -6,7 +6,8 @@ use crate::server::Lifecycle;
 use bytes::Bytes;
 use std::future::Future;
 
-/// The events of a tcp server. Those of one connection never overlap.
+/// The events of a tcp server. Those of one connection never overlap, and each runs to its end even
+/// if the client goes away meanwhile; only the end of the worker cuts it off.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -35,7 +36,8 @@ pub trait Handler: Lifecycle {
         async { Ok(()) }
     }
 
-    /// A connection is closed; fires once for each `connect`.
+    /// A connection is closed; fires once for each `connect`. A client that for 60 seconds takes
+    /// nothing of what was sent before the close is given up.
     fn close(&self, conn: &Conn) -> impl Future<Output = Result> + Send {
         let _ = conn;
         async { Ok(()) }
