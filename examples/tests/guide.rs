@@ -30,9 +30,7 @@ fn output(executable: &str, arguments: &[&str]) -> String {
 fn blocks<'a>(page: &'a str, fence: &str) -> Vec<&'a str> {
     let opening = format!("{fence}\n");
     let opened = page.split(&opening).skip(1);
-    opened
-        .filter_map(|rest| Some(rest.split_once("```")?.0))
-        .collect()
+    opened.filter_map(|rest| Some(rest.split_once("```")?.0)).collect()
 }
 
 #[test]
@@ -53,18 +51,14 @@ fn the_tests_of_the_invariants_exist() {
         found += 1;
     }
     let invariants = page.matches("**Invariant:**").count();
-    assert!(
-        invariants <= found,
-        "{invariants} invariants, {found} tests"
-    );
+    assert!(invariants <= found, "{invariants} invariants, {found} tests");
 }
 
 #[test]
 fn outputs_in_the_guide_are_what_programs_print() {
-    for (file, arguments) in [
-        ("hello_help.txt", &["--help"][..]),
-        ("hello_config_show.txt", &["config", "show"]),
-    ] {
+    for (file, arguments) in
+        [("hello_help.txt", &["--help"][..]), ("hello_config_show.txt", &["config", "show"])]
+    {
         let actual = output(env!("CARGO_BIN_EXE_hello"), arguments);
         let path = format!("guide/src/output/{file}");
         assert_eq!(
@@ -86,10 +80,8 @@ fn code_in_the_guide_is_included() {
         }
         let text = read(&page);
         for block in blocks(&text, "```rust") {
-            let target = block
-                .trim()
-                .strip_prefix("{{#include ")
-                .and_then(|rest| rest.strip_suffix("}}"));
+            let target =
+                block.trim().strip_prefix("{{#include ").and_then(|rest| rest.strip_suffix("}}"));
             let target = target.unwrap_or_else(|| panic!("{}: {block}", page.display()));
             check_include(&page, target);
             included += 1;
@@ -100,18 +92,14 @@ fn code_in_the_guide_is_included() {
 
 /// Checks that the file is there, and so is the part of it that is named behind a colon.
 fn check_include(page: &Path, target: &str) {
-    let (file, anchor) = target
-        .split_once(':')
-        .map_or((target, None), |(file, anchor)| (file, Some(anchor)));
+    let (file, anchor) =
+        target.split_once(':').map_or((target, None), |(file, anchor)| (file, Some(anchor)));
     let path: PathBuf = page.parent().expect("a folder").join(file);
     let text = read(path);
     if let Some(anchor) = anchor {
         for mark in ["ANCHOR", "ANCHOR_END"] {
             let line = format!("// {mark}: {anchor}");
-            assert!(
-                text.lines().any(|text| text.trim() == line),
-                "{target}: no `{line}`"
-            );
+            assert!(text.lines().any(|text| text.trim() == line), "{target}: no `{line}`");
         }
     }
 }
@@ -132,16 +120,12 @@ fn the_tables_of_options_are_complete() {
 fn documented(page: &str) -> BTreeMap<String, String> {
     let rows = page.lines().filter(|line| line.starts_with("| `"));
     let cells = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
-    cells
-        .map(|cells| (cells[1].replace('`', ""), cells[2].replace('`', "")))
-        .collect()
+    cells.map(|cells| (cells[1].replace('`', ""), cells[2].replace('`', ""))).collect()
 }
 
 /// The options that `config show` prints and what holds without a value for them.
 fn defaults(shown: &str) -> BTreeMap<String, String> {
-    let lines = shown
-        .lines()
-        .filter_map(|line| line.trim_start_matches("# ").split_once("  # "));
+    let lines = shown.lines().filter_map(|line| line.trim_start_matches("# ").split_once("  # "));
     lines
         .filter(|(setting, _)| !setting.starts_with('['))
         .map(|(setting, comment)| {

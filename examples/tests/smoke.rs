@@ -19,20 +19,14 @@ fn example(executable: &str, servers: &[&str]) -> Start {
 fn stop(program: &mut Program) {
     program.signal(Signal::SIGQUIT);
     let status = program.wait();
-    assert!(
-        status.success(),
-        "{status}\n{}",
-        program.output().join("\n")
-    );
+    assert!(status.success(), "{status}\n{}", program.output().join("\n"));
 }
 
 /// What a tcp server answers to `text`, until it closes.
 fn talk(address: SocketAddr, text: &str) -> String {
     let mut stream = connect(address).expect("a connection");
     stream.write_all(text.as_bytes()).expect("to send");
-    stream
-        .shutdown(Shutdown::Write)
-        .expect("to say that this is all");
+    stream.shutdown(Shutdown::Write).expect("to say that this is all");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     answer
@@ -40,9 +34,7 @@ fn talk(address: SocketAddr, text: &str) -> String {
 
 #[test]
 fn hello_greets_with_ten_workers() {
-    let mut program = example(env!("CARGO_BIN_EXE_hello"), &["hello"])
-        .spawn()
-        .ready();
+    let mut program = example(env!("CARGO_BIN_EXE_hello"), &["hello"]).spawn().ready();
     let reply = get(program.address("hello"), "/").expect("an answer");
     assert_eq!((reply.status, &*reply.text()), (200, "Hi Http client.\n"));
     assert_eq!(program.workers().len(), 10);
@@ -53,10 +45,7 @@ fn hello_greets_with_ten_workers() {
 fn seed_prints_all_its_events() {
     let executable = env!("CARGO_BIN_EXE_seed");
     let mut program = example(executable, &["Http server", "Tcp server"]).spawn();
-    let (http, tcp) = (
-        program.address("Http server"),
-        program.address("Tcp server"),
-    );
+    let (http, tcp) = (program.address("Http server"), program.address("Tcp server"));
     let log = program.directory().join("stdout.log");
     let stderr = program.directory().join("stderr.log");
     let wait_for = |path, text: &str| {
@@ -70,10 +59,7 @@ fn seed_prints_all_its_events() {
 
     let reply = get(http, "/?a=1").expect("an answer");
     assert_eq!(reply.text(), "Hi Http client.\n");
-    assert_eq!(
-        talk(tcp, "hi"),
-        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nHi"
-    );
+    assert_eq!(talk(tcp, "hi"), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nHi");
     reset(tcp);
     wait_for(&stderr, "Connection reset by peer");
 
@@ -103,10 +89,7 @@ fn seed_prints_all_its_events() {
 /// Connects, and ends the connection in the rudest way: with a reset.
 fn reset(address: SocketAddr) {
     let stream = connect(address).expect("a connection");
-    let rude = nix::libc::linger {
-        l_onoff: 1,
-        l_linger: 0,
-    };
+    let rude = nix::libc::linger { l_onoff: 1, l_linger: 0 };
     nix::sys::socket::setsockopt(&stream, nix::sys::socket::sockopt::Linger, &rude)
         .expect("a socket option");
 }
@@ -132,10 +115,7 @@ fn tcp_echo_greets_echoes_and_says_goodbye() {
         .ready();
     let address = program.address("echo");
     let answer = talk(address, "bye\n");
-    assert!(
-        answer.starts_with("hello 127.0.0.1:") && answer.ends_with("\nbye\n"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("hello 127.0.0.1:") && answer.ends_with("\nbye\n"), "{answer}");
     program.wait_for("connection 1 is closed, 0 are left");
 
     let mut stream = connect(address).expect("a connection");
@@ -150,16 +130,10 @@ fn tcp_echo_greets_echoes_and_says_goodbye() {
 
 #[test]
 fn arguments_answers_by_method_and_path() {
-    let mut program = example(env!("CARGO_BIN_EXE_arguments"), &["api"])
-        .spawn()
-        .ready();
+    let mut program = example(env!("CARGO_BIN_EXE_arguments"), &["api"]).spawn().ready();
     let address = program.address("api");
     let reply = get(address, "/who").expect("an answer");
-    assert!(
-        reply.text().starts_with("you are 127.0.0.1:"),
-        "{}",
-        reply.text()
-    );
+    assert!(reply.text().starts_with("you are 127.0.0.1:"), "{}", reply.text());
     assert_eq!(get(address, "/").expect("an answer").status, 404);
     assert!(post_sum(address, "1\n2\n").ends_with("\r\n\r\n3\n"));
     assert!(post_sum(address, "one").starts_with("HTTP/1.1 500 "));
@@ -197,20 +171,14 @@ fn configured_reads_every_layer() {
     let executable = env!("CARGO_BIN_EXE_configured");
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/configured.toml");
     let arguments = ["--config", file, "--server.api.drain_timeout=5s"];
-    let mut program = example(executable, &["api"])
-        .args(&arguments)
-        .spawn()
-        .ready();
+    let mut program = example(executable, &["api"]).args(&arguments).spawn().ready();
     let workers = program.wait_for_workers(4, 1);
     assert_eq!(workers.len(), 4);
     let shown = program.verb(&["config", "show", "--config", file]);
     let shown = shown.text();
-    for setting in [
-        "term = \"now\"",
-        "workers = 4",
-        "keep_alive = \"15s\"",
-        "drain_timeout = \"10s\"",
-    ] {
+    for setting in
+        ["term = \"now\"", "workers = 4", "keep_alive = \"15s\"", "drain_timeout = \"10s\""]
+    {
         assert!(shown.contains(setting), "no `{setting}` in:\n{shown}");
     }
 

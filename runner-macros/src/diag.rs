@@ -34,9 +34,7 @@ impl Errors {
 
     /// A `compile_error!` for each error.
     pub(crate) fn into_tokens(self) -> TokenStream {
-        self.0
-            .map(syn::Error::into_compile_error)
-            .unwrap_or_default()
+        self.0.map(syn::Error::into_compile_error).unwrap_or_default()
     }
 }
 
@@ -70,11 +68,7 @@ fn distance(a: &str, b: &str) -> usize {
                 let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
                 let changed = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
                 let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-                if swapped {
-                    changed.min(rows[i - 2][j - 2] + 1)
-                } else {
-                    changed
-                }
+                if swapped { changed.min(rows[i - 2][j - 2] + 1) } else { changed }
             };
         }
     }

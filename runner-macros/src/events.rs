@@ -89,24 +89,11 @@ const fn method(
     parameters: &'static [Parameter],
 ) -> Event {
     let returns = Returns::Result;
-    Event {
-        name,
-        usage,
-        role: Role::Method(Method {
-            owner,
-            source,
-            parameters,
-            returns,
-        }),
-    }
+    Event { name, usage, role: Role::Method(Method { owner, source, parameters, returns }) }
 }
 
 const fn planned(name: &'static str, usage: &'static str) -> Event {
-    Event {
-        name,
-        usage,
-        role: Role::Planned,
-    }
+    Event { name, usage, role: Role::Planned }
 }
 
 const WORKER_START: Event = Event {
@@ -140,11 +127,7 @@ static HTTP: Kind = Kind {
     name: "http",
     a_server: "an http server",
     events: &[
-        Event {
-            name: "request",
-            usage: REQUEST,
-            role: Role::Request,
-        },
+        Event { name: "request", usage: REQUEST, role: Role::Request },
         Event {
             name: "service",
             usage: "async fn service(&self) -> axum::Router",
@@ -176,23 +159,11 @@ static TCP: Kind = Kind {
     name: "tcp",
     a_server: "a tcp server",
     events: &[
-        method(
-            "receive",
-            RECEIVE,
-            Handler,
-            ("tcp", "Receive"),
-            &[Conn, Data],
-        ),
+        method("receive", RECEIVE, Handler, ("tcp", "Receive"), &[Conn, Data]),
         method("connect", CONNECT, Handler, ("tcp", "Connect"), &[Conn]),
         method("close", CLOSE, Handler, ("tcp", "Close"), &[Conn]),
         method("error", ERROR, Handler, ("tcp", "Failure"), &[Conn, Error]),
-        method(
-            "connect_full",
-            CONNECT_FULL,
-            Handler,
-            ("tcp", "ConnectFull"),
-            &[Conn],
-        ),
+        method("connect_full", CONNECT_FULL, Handler, ("tcp", "ConnectFull"), &[Conn]),
         WORKER_START,
         DRAIN,
         WORKER_STOP,
@@ -206,10 +177,7 @@ static WEBSOCKET: Kind = Kind {
     name: "websocket",
     a_server: "a websocket server",
     events: &[
-        planned(
-            "message",
-            "async fn message(&self, conn: &Conn, message: Message)",
-        ),
+        planned("message", "async fn message(&self, conn: &Conn, message: Message)"),
         planned("open", "async fn open(&self, conn: &Conn)"),
         planned("ping", "async fn ping(&self, conn: &Conn)"),
         planned("pong", "async fn pong(&self, conn: &Conn)"),
@@ -248,10 +216,7 @@ static UDP: Kind = Kind {
     name: "udp",
     a_server: "a udp server",
     events: &[
-        planned(
-            "receive",
-            "async fn receive(&self, peer: SocketAddr, data: Bytes) -> Result<()>",
-        ),
+        planned("receive", "async fn receive(&self, peer: SocketAddr, data: Bytes) -> Result<()>"),
         planned("error", "async fn error(&self, error: &Error)"),
         WORKER_START,
         DRAIN,
@@ -267,20 +232,8 @@ pub(crate) static KINDS: [&Kind; 5] = [&HTTP, &TCP, &WEBSOCKET, &UNIX, &UDP];
 
 /// The hooks of the master.
 pub(crate) static HOOKS: [Event; 3] = [
-    method(
-        "start",
-        "fn start(&self, master: &Master)",
-        Hooks,
-        ("master", "Start"),
-        &[Master],
-    ),
-    method(
-        "stop",
-        "fn stop(&self, master: &Master)",
-        Hooks,
-        ("master", "Stop"),
-        &[Master],
-    ),
+    method("start", "fn start(&self, master: &Master)", Hooks, ("master", "Start"), &[Master]),
+    method("stop", "fn stop(&self, master: &Master)", Hooks, ("master", "Stop"), &[Master]),
     method(
         "worker_exit",
         "fn worker_exit(&self, exit: &WorkerExit)",

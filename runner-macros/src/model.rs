@@ -74,9 +74,7 @@ pub(crate) struct Handler {
 
 impl Server {
     pub(crate) fn handler(&self, name: &str) -> Option<&Handler> {
-        self.handlers
-            .iter()
-            .find(|handler| handler.event.name == name)
+        self.handlers.iter().find(|handler| handler.event.name == name)
     }
 
     /// The addresses that are written as literals.

@@ -63,76 +63,32 @@ pub(crate) struct Word {
 }
 
 const fn option(name: &'static str, kind: Type) -> Opt {
-    Opt {
-        name,
-        kind,
-        kinds: &[],
-        state: Available,
-    }
+    Opt { name, kind, kinds: &[], state: Available }
 }
 
 const fn of(kinds: &'static [&'static str], name: &'static str, kind: Type) -> Opt {
-    Opt {
-        name,
-        kind,
-        kinds,
-        state: Available,
-    }
+    Opt { name, kind, kinds, state: Available }
 }
 
 const fn planned(name: &'static str, kind: Type) -> Opt {
-    Opt {
-        name,
-        kind,
-        kinds: &[],
-        state: Planned,
-    }
+    Opt { name, kind, kinds: &[], state: Planned }
 }
 
 const fn planned_of(kinds: &'static [&'static str], name: &'static str, kind: Type) -> Opt {
-    Opt {
-        name,
-        kind,
-        kinds,
-        state: Planned,
-    }
+    Opt { name, kind, kinds, state: Planned }
 }
 
 const ACCEPT: &[Word] = &[
-    Word {
-        word: "slots",
-        variant: Some(("Accept", "Slots")),
-        state: Available,
-    },
-    Word {
-        word: "shared",
-        variant: None,
-        state: Planned,
-    },
+    Word { word: "slots", variant: Some(("Accept", "Slots")), state: Available },
+    Word { word: "shared", variant: None, state: Planned },
 ];
 const TERM: &[Word] = &[
-    Word {
-        word: "now",
-        variant: Some(("Term", "Now")),
-        state: Available,
-    },
-    Word {
-        word: "graceful",
-        variant: Some(("Term", "Graceful")),
-        state: Available,
-    },
+    Word { word: "now", variant: Some(("Term", "Now")), state: Available },
+    Word { word: "graceful", variant: Some(("Term", "Graceful")), state: Available },
 ];
 const SPAWN: &[Word] = &[
-    Word {
-        word: "fork",
-        variant: None,
-        state: Available,
-    },
-    Word {
-        word: "exec",
-        variant: None,
-        state: Planned,
-    },
+    Word { word: "fork", variant: None, state: Available },
+    Word { word: "exec", variant: None, state: Planned },
 ];
 
 /// The options of `#[server]`.

@@ -36,10 +36,7 @@ impl Paths {
             token.set_span(place.resolved_at(token.span()));
             token
         };
-        Self::below(
-            self.root.clone().into_iter().map(located).collect(),
-            at(place),
-        )
+        Self::below(self.root.clone().into_iter().map(located).collect(), at(place))
     }
 
     fn below(root: TokenStream, span: Span) -> Self {

@@ -29,9 +29,7 @@ fn expand_source(source: &str) -> TokenStream {
             crate::expand_master(arguments, &item)
         })
     };
-    parser
-        .parse_str(source)
-        .unwrap_or_else(|error| panic!("{error}"))
+    parser.parse_str(source).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn check(name: &str) {
@@ -64,12 +62,7 @@ fn collect_errors(tokens: TokenStream, lines: &mut Vec<String>) {
         {
             let start = name.span().start();
             let message: syn::LitStr = syn::parse2(body.stream()).expect("one literal");
-            lines.push(format!(
-                "{}:{} {}",
-                start.line,
-                start.column + 1,
-                message.value()
-            ));
+            lines.push(format!("{}:{} {}", start.line, start.column + 1, message.value()));
         }
     }
     for token in tokens {
@@ -158,10 +151,7 @@ fn a_renamed_crate_leaves_no_trace() {
         banned.visit_file(&syn::parse2(tokens.clone()).expect("a file"));
         assert_eq!(banned.0, Vec::<String>::new(), "{name}");
         // attributes are tokens to the visitor
-        assert!(
-            !tokens.to_string().split(' ').any(|word| word == "runner"),
-            "{tokens}"
-        );
+        assert!(!tokens.to_string().split(' ').any(|word| word == "runner"), "{tokens}");
         assert!(tokens.to_string().contains("rn :: __private"), "{tokens}");
     }
 }
@@ -191,19 +181,11 @@ fn a_half_typed_signature_is_one_error() {
                   async fn receive(&self, data: ) {}\nasync fn recieve(&self) {}\n}";
     let mut lines = Vec::new();
     let expanded = expand_source(source);
-    assert!(
-        expanded
-            .to_string()
-            .contains("async fn receive (& self , data :) { }"),
-        "{expanded}"
-    );
+    assert!(expanded.to_string().contains("async fn receive (& self , data :) { }"), "{expanded}");
     collect_errors(expanded, &mut lines);
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].starts_with("3:"), "{lines:?}");
-    assert!(
-        lines[1].starts_with("4:10 `recieve` is not an event"),
-        "{lines:?}"
-    );
+    assert!(lines[1].starts_with("4:10 `recieve` is not an event"), "{lines:?}");
 }
 
 /// The error that names the missing event keeps quiet when the event is there, mistyped.

@@ -116,12 +116,7 @@ impl App {
     }
 
     fn obey(self, invocation: Invocation) -> Result<u8, Failure> {
-        let Invocation {
-            program,
-            verb,
-            config_file,
-            overrides,
-        } = invocation;
+        let Invocation { program, verb, config_file, overrides } = invocation;
         let sources = Sources::of_process(program, config_file, overrides)?;
         if self.servers.is_empty() {
             return Err(Failure::usage(NO_SERVER));
@@ -145,11 +140,7 @@ impl App {
     fn serve(self, config: Config) -> Result<u8, Failure> {
         log_to_stderr(&config)?;
         fork::check_threads().map_err(|error| Failure::run(error.to_string()))?;
-        let serve = self
-            .servers
-            .into_iter()
-            .map(|server| server.serve)
-            .collect();
+        let serve = self.servers.into_iter().map(|server| server.serve).collect();
         let prepared = prepare(config, serve).map_err(|errors| Failure::run(errors.join("\n")))?;
         master::run(prepared, self.hooks).map_err(Failure::run)
     }
@@ -161,11 +152,8 @@ impl App {
             options: &server.options,
             place: server.place,
         });
-        let declared = Declared {
-            master: &self.options,
-            place: self.place,
-            servers: servers.collect(),
-        };
+        let declared =
+            Declared { master: &self.options, place: self.place, servers: servers.collect() };
         config::load(&declared, sources)
     }
 }
@@ -178,17 +166,11 @@ struct Failure {
 
 impl Failure {
     fn usage(message: impl Into<String>) -> Self {
-        Self {
-            code: EXIT_USAGE,
-            message: message.into(),
-        }
+        Self { code: EXIT_USAGE, message: message.into() }
     }
 
     fn run(message: impl Into<String>) -> Self {
-        Self {
-            code: EXIT_FAILURE,
-            message: message.into(),
-        }
+        Self { code: EXIT_FAILURE, message: message.into() }
     }
 }
 
@@ -211,10 +193,7 @@ fn log_to_stderr(config: &Config) -> Result<(), Failure> {
         .map_err(|error| Failure::usage(format!("`{filter}`: {error} (from RUNNER_LOG)")))?;
     let redirected = config.master.stderr.is_some()
         || config.master.daemonize.value
-        || config
-            .servers
-            .iter()
-            .any(|server| server.settings.stderr.is_some());
+        || config.servers.iter().any(|server| server.settings.stderr.is_some());
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -334,10 +313,7 @@ impl Server {
 fn copy_of<H: Send + 'static>(handler: H) -> impl Fn(Worker) -> Ready<Result<H>> + Send + Sync {
     let handler = Mutex::new(Some(handler));
     move |_worker| {
-        let taken = handler
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let taken = handler.lock().unwrap_or_else(PoisonError::into_inner).take();
         std::future::ready(taken.ok_or_else(|| Error::msg("the handler is taken already")))
     }
 }

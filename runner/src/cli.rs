@@ -60,11 +60,7 @@ fn program_name(arg: Option<OsString>) -> String {
     let arg = arg.unwrap_or_default();
     let name = Path::new(&arg).file_name().unwrap_or_default();
     let name = name.to_string_lossy().replace(char::is_control, "");
-    if name.trim().is_empty() {
-        "runner".to_owned()
-    } else {
-        name
-    }
+    if name.trim().is_empty() { "runner".to_owned() } else { name }
 }
 
 fn command(program: &str) -> Command {
@@ -85,12 +81,7 @@ fn command(program: &str) -> Command {
                 .about("Run in the background; returns when every server is ready, or fails"),
             Command::new("stop")
                 .about("Finish what is in flight, then stop")
-                .arg(
-                    Arg::new("now")
-                        .long("now")
-                        .help("Stop at once")
-                        .action(ArgAction::SetTrue),
-                ),
+                .arg(Arg::new("now").long("now").help("Stop at once").action(ArgAction::SetTrue)),
             Command::new("reload").about("Replace every worker; each finishes what is in flight"),
             Command::new("restart").about("Replace every worker at once"),
             Command::new("status").about("Say whether the program runs"),
@@ -110,9 +101,7 @@ fn verb(matches: &ArgMatches) -> Option<Verb> {
     Some(match matches.subcommand() {
         None | Some(("run", _)) => Verb::Run,
         Some(("start", _)) => Verb::Start,
-        Some(("stop", stop)) => Verb::Stop {
-            now: stop.get_flag("now"),
-        },
+        Some(("stop", stop)) => Verb::Stop { now: stop.get_flag("now") },
         Some(("reload", _)) => Verb::Reload,
         Some(("restart", _)) => Verb::Restart,
         Some(("status", _)) => Verb::Status,
@@ -148,10 +137,7 @@ fn extract_overrides(
                 let value = OsStr::from_bytes(&bytes[equals + 1..]).to_owned();
                 (&bytes[..equals], Some(value))
             }
-            None => (
-                bytes,
-                args.next_if(|next| !next.as_bytes().starts_with(b"--")),
-            ),
+            None => (bytes, args.next_if(|next| !next.as_bytes().starts_with(b"--"))),
         };
         let name = String::from_utf8_lossy(name).into_owned();
         let Some(value) = value else {
@@ -191,30 +177,15 @@ mod tests {
             ("config check", Verb::ConfigCheck, None, ""),
             ("--config a.toml", Verb::Run, Some("a.toml"), ""),
             ("--config=a.toml run", Verb::Run, Some("a.toml"), ""),
-            (
-                "config show --config a.toml",
-                Verb::ConfigShow,
-                Some("a.toml"),
-                "",
-            ),
-            (
-                "--server.echo.workers=4",
-                Verb::Run,
-                None,
-                "--server.echo.workers=4",
-            ),
+            ("config show --config a.toml", Verb::ConfigShow, Some("a.toml"), ""),
+            ("--server.echo.workers=4", Verb::Run, None, "--server.echo.workers=4"),
             (
                 "run --server.echo.workers 4 --master.umask=027",
                 Verb::Run,
                 None,
                 "--server.echo.workers=4 --master.umask=027",
             ),
-            (
-                "--server.echo.workers 4 stop --now",
-                stop(true),
-                None,
-                "--server.echo.workers=4",
-            ),
+            ("--server.echo.workers 4 stop --now", stop(true), None, "--server.echo.workers=4"),
             ("--master.umask -1", Verb::Run, None, "--master.umask=-1"),
             ("--master.name=a=b", Verb::Run, None, "--master.name=a=b"),
             ("--master.name=", Verb::Run, None, "--master.name="),
@@ -237,14 +208,8 @@ mod tests {
         for (line, expected) in [
             ("strat", "error: unrecognized subcommand 'strat'"),
             ("reload --now", "error: unexpected argument '--now' found"),
-            (
-                "--config",
-                "error: a value is required for '--config <FILE>' but none was supplied",
-            ),
-            (
-                "--workers=4",
-                "error: unexpected argument '--workers' found",
-            ),
+            ("--config", "error: a value is required for '--config <FILE>' but none was supplied"),
+            ("--workers=4", "error: unexpected argument '--workers' found"),
             (
                 "--server.echo.workers",
                 "error: no value for '--server.echo.workers'; write '--server.echo.workers=VALUE'",

@@ -24,20 +24,10 @@ const MARGIN: Duration = Duration::from_secs(10);
 
 /// Carries out a verb on the running program; what it returns is for people.
 pub(crate) fn perform(verb: Verb, config: &Config) -> Result<String, String> {
-    let pid_file = config
-        .master
-        .pid_file
-        .as_ref()
-        .map(|path| path.value.as_path());
+    let pid_file = config.master.pid_file.as_ref().map(|path| path.value.as_path());
     let running = Running::find(pid_file)?;
     let longest = |of: fn(&ServerSettings) -> Duration| {
-        config
-            .servers
-            .iter()
-            .map(|server| of(&server.settings))
-            .max()
-            .unwrap_or_default()
-            + MARGIN
+        config.servers.iter().map(|server| of(&server.settings)).max().unwrap_or_default() + MARGIN
     };
     let draining = longest(|settings| settings.drain_timeout.value);
     let starting = longest(|settings| settings.start_timeout.value * settings.workers.value);
@@ -80,10 +70,7 @@ impl Running {
         if self.has_ended_within(patience)? {
             Ok(format!("stopped (pid {})", self.master.pid()))
         } else {
-            Err(format!(
-                "pid {} still runs after {patience:?}",
-                self.master.pid()
-            ))
+            Err(format!("pid {} still runs after {patience:?}", self.master.pid()))
         }
     }
 
@@ -92,11 +79,8 @@ impl Running {
         let before = self.workers();
         let newest = before.iter().map(|worker| worker.generation).max();
         let newest = newest.unwrap_or(0);
-        let slots: BTreeSet<_> = before
-            .iter()
-            .filter(|worker| worker.state != State::Draining)
-            .map(place)
-            .collect();
+        let slots: BTreeSet<_> =
+            before.iter().filter(|worker| worker.state != State::Draining).map(place).collect();
         self.signal(signal)?;
         let began = Instant::now();
         let mut without_progress = 0;
@@ -116,26 +100,16 @@ impl Running {
             }
             // A restart begins with the end of the old workers, which may take its time.
             let ending = signal == Signal::USR1 && !old.is_empty();
-            without_progress = if starting || ending {
-                0
-            } else {
-                without_progress + 1
-            };
+            without_progress = if starting || ending { 0 } else { without_progress + 1 };
             if without_progress == LOOKS_WITHOUT_PROGRESS {
                 let (replaced, all) = (replaced.len(), slots.len());
-                let rest = if signal == Signal::USR2 {
-                    ", the others go on serving"
-                } else {
-                    ""
-                };
+                let rest = if signal == Signal::USR2 { ", the others go on serving" } else { "" };
                 return Err(format!(
                     "only {replaced} of {all} workers were replaced{rest}; the log of the master says why",
                 ));
             }
         }
-        Err(format!(
-            "not done after {patience:?}; the log of the master says why"
-        ))
+        Err(format!("not done after {patience:?}; the log of the master says why"))
     }
 
     /// A table of the master and its workers.
@@ -151,12 +125,7 @@ impl Running {
             let Some(worker) = WorkerTitle::parse(&title) else {
                 continue;
             };
-            let WorkerTitle {
-                server,
-                slot,
-                generation,
-                state,
-            } = worker;
+            let WorkerTitle { server, slot, generation, state } = worker;
             let memory = process::private_memory(pid);
             let memory =
                 memory.map_or_else(|| "?".to_owned(), |bytes| format!("{} KiB", bytes / 1024));
@@ -180,16 +149,12 @@ impl Running {
     fn has_nameless_child(&self) -> bool {
         let own = process::command_line(self.master.pid());
         let children = process::children(self.master.pid());
-        children
-            .into_iter()
-            .any(|child| process::command_line(child) == own)
+        children.into_iter().any(|child| process::command_line(child) == own)
     }
 
     fn signal(&self, signal: Signal) -> Result<(), String> {
         let pid = self.master.pid();
-        self.master
-            .signal(signal)
-            .map_err(|error| format!("cannot signal pid {pid}: {error}"))
+        self.master.signal(signal).map_err(|error| format!("cannot signal pid {pid}: {error}"))
     }
 
     /// Waits for the end of the master; false when it still runs after `patience`.
@@ -197,9 +162,7 @@ impl Running {
         let mut descriptor = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
         let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
         let ended = poll(&mut descriptor, timeout);
-        ended
-            .map(|count| count > 0)
-            .map_err(|error| format!("cannot wait: {error}"))
+        ended.map(|count| count > 0).map_err(|error| format!("cannot wait: {error}"))
     }
 }
 

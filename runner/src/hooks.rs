@@ -181,17 +181,7 @@ impl WorkerExit {
 
 impl fmt::Display for WorkerExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            server,
-            slot,
-            generation,
-            pid,
-            cause,
-            ..
-        } = self;
-        write!(
-            f,
-            "worker {server} {slot}/{generation} (pid {pid}) ended: {cause}"
-        )
+        let Self { server, slot, generation, pid, cause, .. } = self;
+        write!(f, "worker {server} {slot}/{generation} (pid {pid}) ended: {cause}")
     }
 }

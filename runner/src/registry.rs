@@ -93,8 +93,7 @@ pub fn main() -> ExitCode {
         servers.sort_by_key(Server::place);
         servers
     };
-    let servers = listed.map_or_else(registered, |listed| {
-        listed.iter().map(|entry| (entry.build)()).collect()
-    });
+    let servers = listed
+        .map_or_else(registered, |listed| listed.iter().map(|entry| (entry.build)()).collect());
     servers.into_iter().fold(app, App::server).run()
 }

@@ -106,11 +106,7 @@ impl From<Vec<String>> for Addresses {
 pub(crate) fn default_name(type_name: &str) -> String {
     let path = type_name.split('<').next().unwrap_or_default();
     let name = snake_case(path.rsplit("::").next().unwrap_or_default());
-    if name.is_empty() {
-        "server".to_owned()
-    } else {
-        name
-    }
+    if name.is_empty() { "server".to_owned() } else { name }
 }
 
 /// The lower-case words of `text`, joined by single underscores; words are ASCII letters and digits.

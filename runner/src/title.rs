@@ -30,23 +30,13 @@ impl WorkerTitle {
         let (server, place) = title.rsplit_once(' ')?;
         let (slot, generation) = place.split_once('/')?;
         let (slot, generation) = (slot.parse().ok()?, generation.parse().ok()?);
-        Some(Self {
-            server: server.to_owned(),
-            slot,
-            generation,
-            state,
-        })
+        Some(Self { server: server.to_owned(), slot, generation, state })
     }
 }
 
 impl fmt::Display for WorkerTitle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            server,
-            slot,
-            generation,
-            state,
-        } = self;
+        let Self { server, slot, generation, state } = self;
         write!(f, "{server} {slot}/{generation}")?;
         match state {
             WorkerState::Ready => Ok(()),
@@ -71,18 +61,10 @@ mod tests {
 
     #[test]
     fn titles_are_read_as_written() {
-        for state in [
-            WorkerState::Starting,
-            WorkerState::Ready,
-            WorkerState::Draining,
-        ] {
+        for state in [WorkerState::Starting, WorkerState::Ready, WorkerState::Draining] {
             for server in ["echo", "Http server", "draining", "a 1/2"] {
-                let title = WorkerTitle {
-                    server: server.to_owned(),
-                    slot: 3,
-                    generation: 12,
-                    state,
-                };
+                let title =
+                    WorkerTitle { server: server.to_owned(), slot: 3, generation: 12, state };
                 assert_eq!(WorkerTitle::parse(&title.to_string()), Some(title));
             }
         }

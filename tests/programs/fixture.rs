@@ -14,9 +14,7 @@ impl Fixture {
         match std::env::var("FIXTURE_START").as_deref() {
             Ok("fail") => Err(Error::msg("told to fail")),
             Ok("command") => {
-                let status = std::process::Command::new("sh")
-                    .args(["-c", "exit 7"])
-                    .status()?;
+                let status = std::process::Command::new("sh").args(["-c", "exit 7"]).status()?;
                 println!("hook command {:?}", status.code());
                 let signals = std::process::Command::new("grep")
                     .args(["SigBlk", "/proc/self/status"])
@@ -27,9 +25,7 @@ impl Fixture {
             Ok("panic") => panic!("told to panic"),
             Ok("thread") => {
                 let forever = || std::thread::sleep(Duration::from_secs(600));
-                std::thread::Builder::new()
-                    .name("ticker".to_owned())
-                    .spawn(forever)?;
+                std::thread::Builder::new().name("ticker".to_owned()).spawn(forever)?;
                 Ok(())
             }
             _ => Ok(()),
@@ -41,12 +37,7 @@ impl Fixture {
     }
 
     fn worker_exit(&self, exit: &WorkerExit) {
-        println!(
-            "hook worker_exit {} {} {}",
-            exit.server(),
-            exit.slot(),
-            exit.was_asked()
-        );
+        println!("hook worker_exit {} {} {}", exit.server(), exit.slot(), exit.was_asked());
         if std::env::var_os("FIXTURE_EXIT").is_some() {
             panic!("told to panic");
         }
@@ -235,10 +226,7 @@ fn regain() -> String {
 }
 
 /// What a handler should not do.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the end of the worker is what is tested"
-)]
+#[expect(clippy::disallowed_methods, reason = "the end of the worker is what is tested")]
 fn exit() -> ! {
     std::process::exit(3)
 }
@@ -246,9 +234,5 @@ fn exit() -> ! {
 /// Never returns, deep down.
 fn overflow(depth: u64) -> u64 {
     let page = std::hint::black_box([depth; 512]);
-    if page[0] == 0 {
-        0
-    } else {
-        overflow(depth + 1) + page[0]
-    }
+    if page[0] == 0 { 0 } else { overflow(depth + 1) + page[0] }
 }

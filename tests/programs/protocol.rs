@@ -43,10 +43,7 @@ impl Web {
         Ok(match path {
             "/" => "hello\n".into_response(),
             "/who" => std::process::id().to_string().into_response(),
-            "/open" => worker
-                .connection_count::<http::Conn>()
-                .to_string()
-                .into_response(),
+            "/open" => worker.connection_count::<http::Conn>().to_string().into_response(),
             "/slow" => {
                 println!("slow begins");
                 sleep(Duration::from_millis(number)).await;
@@ -128,9 +125,8 @@ impl Typed {
         peer: SocketAddr,
         conn: &http::Conn,
     ) -> String {
-        let agent = headers
-            .get("user-agent")
-            .map_or("none", |agent| agent.to_str().unwrap_or("bad"));
+        let agent =
+            headers.get("user-agent").map_or("none", |agent| agent.to_str().unwrap_or("bad"));
         let known = peer == conn.peer();
         format!("{method} {agent} {known} {} {body}", worker.server())
     }

@@ -30,11 +30,7 @@ impl Echo {
     }
 
     async fn receive(&self, _conn: &Conn, data: Bytes) -> Result<()> {
-        if data.is_empty() {
-            Err(Error::msg(self.greeting))
-        } else {
-            Ok(())
-        }
+        if data.is_empty() { Err(Error::msg(self.greeting)) } else { Ok(()) }
     }
 
     async fn close(&self) {}

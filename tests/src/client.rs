@@ -22,10 +22,7 @@ impl Reply {
     /// A header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.head
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.head.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The body as text.
@@ -37,8 +34,7 @@ impl Reply {
     /// Whether the server says that it closes the connection.
     #[must_use]
     pub fn closes(&self) -> bool {
-        self.header("connection")
-            .is_some_and(|value| value.eq_ignore_ascii_case("close"))
+        self.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
     }
 }
 
@@ -82,10 +78,7 @@ pub fn read_reply(stream: &mut TcpStream) -> io::Result<Reply> {
     if reader.read_line(&mut line)? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let status = line
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok());
+    let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
     let status = status.ok_or_else(|| invalid(&line))?;
     let mut head = Vec::new();
     loop {
@@ -99,9 +92,8 @@ pub fn read_reply(stream: &mut TcpStream) -> io::Result<Reply> {
         head.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
     let length = head.iter().find(|(name, _)| name == "content-length");
-    let length: usize = length
-        .map_or(Ok(0), |(_, value)| value.parse())
-        .map_err(|_| invalid("length"))?;
+    let length: usize =
+        length.map_or(Ok(0), |(_, value)| value.parse()).map_err(|_| invalid("length"))?;
     let mut body = vec![0; length];
     reader.into_inner().read_exact(&mut body)?;
     Ok(Reply { status, head, body })
@@ -123,11 +115,7 @@ pub fn load(address: SocketAddr, clients: usize) -> Load {
         let (stop, done) = (stop.clone(), done.clone());
         std::thread::spawn(move || request_until(&stop, &done, address))
     });
-    Load {
-        clients: clients.collect(),
-        stop,
-        done,
-    }
+    Load { clients: clients.collect(), stop, done }
 }
 
 impl Load {
@@ -141,10 +129,8 @@ impl Load {
     #[must_use]
     pub fn stop(self) -> Vec<String> {
         self.stop.store(true, Ordering::Relaxed);
-        let failures = self
-            .clients
-            .into_iter()
-            .map(|client| client.join().expect("no client panics"));
+        let failures =
+            self.clients.into_iter().map(|client| client.join().expect("no client panics"));
         failures.flatten().collect()
     }
 }

@@ -11,10 +11,7 @@ use std::time::{Duration, Instant};
 #[must_use]
 pub fn proc_status(pid: i32) -> HashMap<String, String> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let pair = |line: &str| {
-        line.split_once(':')
-            .map(|(k, v)| (k.to_owned(), v.trim().to_owned()))
-    };
+    let pair = |line: &str| line.split_once(':').map(|(k, v)| (k.to_owned(), v.trim().to_owned()));
     status.lines().filter_map(pair).collect()
 }
 
@@ -37,9 +34,7 @@ pub fn signal_mask(pid: i32, name: &str) -> u64 {
 /// Whether a process exists and is not a zombie.
 #[must_use]
 pub fn is_alive(pid: i32) -> bool {
-    proc_status(pid)
-        .get("State")
-        .is_some_and(|state| !state.starts_with(['Z', 'X']))
+    proc_status(pid).get("State").is_some_and(|state| !state.starts_with(['Z', 'X']))
 }
 
 /// Waits until a process is gone.
@@ -72,11 +67,7 @@ pub(crate) fn server_in(title: &str) -> Option<&str> {
 #[must_use]
 pub fn children_of(pid: i32) -> Vec<i32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    children
-        .unwrap_or_default()
-        .split_whitespace()
-        .filter_map(|pid| pid.parse().ok())
-        .collect()
+    children.unwrap_or_default().split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
 /// The file that a process executes.
@@ -88,9 +79,7 @@ pub fn executable_of(pid: i32) -> Option<PathBuf> {
 /// What the open descriptors of a process refer to: paths, or `socket:[INODE]` and the like.
 #[must_use]
 pub fn descriptors(pid: i32) -> Vec<(u32, String)> {
-    let entries = fs::read_dir(format!("/proc/{pid}/fd"))
-        .into_iter()
-        .flatten();
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
     let mut found: Vec<_> = entries
         .flatten()
         .filter_map(|entry| {
@@ -140,8 +129,7 @@ fn listening(pid: i32) -> BTreeMap<u64, SocketAddr> {
         let address = u32::from_str_radix(address, 16).ok()?.swap_bytes();
         let port = u16::from_str_radix(port, 16).ok()?;
         let inode = fields.get(9)?.parse().ok()?;
-        own.contains(&inode)
-            .then(|| (inode, (Ipv4Addr::from(address), port).into()))
+        own.contains(&inode).then(|| (inode, (Ipv4Addr::from(address), port).into()))
     };
     table.lines().filter_map(socket).collect()
 }

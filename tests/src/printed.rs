@@ -29,10 +29,7 @@ impl Printed {
         std::thread::spawn(move || {
             let mut stream = BufReader::new(stream);
             let mut line = Vec::new();
-            while stream
-                .read_until(b'\n', &mut line)
-                .is_ok_and(|length| length > 0)
-            {
+            while stream.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
                 let text = String::from_utf8_lossy(&line).trim_end().to_owned();
                 line.clear();
                 printed.seen().lines.push(text);
@@ -53,9 +50,7 @@ impl Printed {
 
     /// All lines; waits until nothing holds the streams any more.
     pub(crate) fn all_lines(&self) -> Vec<String> {
-        self.wait("end of the streams", |seen| {
-            (seen.closed == STREAMS).then(|| seen.lines.clone())
-        })
+        self.wait("end of the streams", |seen| (seen.closed == STREAMS).then(|| seen.lines.clone()))
     }
 
     /// The lines so far.

@@ -67,14 +67,8 @@ impl Program {
                 command.env_remove(name);
             }
         }
-        command
-            .current_dir(directory.path())
-            .env("RUNNER_LOG", "info")
-            .stdin(Stdio::null());
-        Start {
-            command,
-            directory: Arc::new(directory),
-        }
+        command.current_dir(directory.path()).env("RUNNER_LOG", "info").stdin(Stdio::null());
+        Start { command, directory: Arc::new(directory) }
     }
 
     /// The pid of the process that was started: the master, unless it daemonizes.
@@ -124,9 +118,8 @@ impl Program {
     pub fn address(&self, server: &str) -> SocketAddr {
         let mark = format!("server=\"{server}\"");
         let line = self.wait_for(&mark);
-        let (_, addresses) = line
-            .split_once("listening on ")
-            .expect("a line of the start-up table");
+        let (_, addresses) =
+            line.split_once("listening on ").expect("a line of the start-up table");
         let end = addresses.find([',', ' ']).unwrap_or(addresses.len());
         addresses[..end].parse().expect("an address")
     }
@@ -155,22 +148,17 @@ impl Program {
 
     /// Waits until there are `count` workers, all serving and of `generation` or later.
     pub fn wait_for_workers(&self, count: usize, generation: u32) -> Vec<Worker> {
-        eventually(
-            &format!("{count} workers of generation {generation} serve"),
-            || {
-                let workers = self.workers();
-                let fits = workers.iter().all(|worker| worker.serves_since(generation));
-                (workers.len() == count && fits).then_some(workers)
-            },
-        )
+        eventually(&format!("{count} workers of generation {generation} serve"), || {
+            let workers = self.workers();
+            let fits = workers.iter().all(|worker| worker.serves_since(generation));
+            (workers.len() == count && fits).then_some(workers)
+        })
     }
 
     /// Waits for the end of the process that was started.
     pub fn wait(&mut self) -> ExitStatus {
         let child = &mut self.child;
-        eventually("the program ends", || {
-            child.try_wait().expect("a child of ours")
-        })
+        eventually("the program ends", || child.try_wait().expect("a child of ours"))
     }
 
     /// Waits for the end of the program and of everything else that could print to its streams.
@@ -223,9 +211,7 @@ impl Daemon {
     #[must_use]
     pub fn at(pid_file: &Path) -> Self {
         let text = fs::read_to_string(pid_file).expect("a pid file");
-        Self {
-            pid: text.trim().parse().expect("a pid"),
-        }
+        Self { pid: text.trim().parse().expect("a pid") }
     }
 
     /// Its workers.
@@ -269,8 +255,7 @@ impl Worker {
     }
 
     fn serves_since(&self, generation: u32) -> bool {
-        self.serving_generation()
-            .is_some_and(|own| own >= generation)
+        self.serving_generation().is_some_and(|own| own >= generation)
     }
 }
 
@@ -333,13 +318,7 @@ impl Start {
         let printed = Arc::new(Printed::default());
         printed.collect(child.stdout.take().expect("a pipe"));
         printed.collect(child.stderr.take().expect("a pipe"));
-        Program {
-            child,
-            executable,
-            printed,
-            directory: self.directory,
-            workers: Mutex::default(),
-        }
+        Program { child, executable, printed, directory: self.directory, workers: Mutex::default() }
     }
 
     /// Starts it with a terminal, or any other file, for its output, and waits for its end.
@@ -350,14 +329,8 @@ impl Start {
         let mut child = self.command.spawn().expect("the program starts");
         // The command holds its copies of the terminal.
         drop(self.command);
-        let status = eventually("the program ends", || {
-            child.try_wait().expect("a child of ours")
-        });
-        Ended {
-            code: status.code(),
-            lines: Vec::new(),
-            directory: self.directory,
-        }
+        let status = eventually("the program ends", || child.try_wait().expect("a child of ours"));
+        Ended { code: status.code(), lines: Vec::new(), directory: self.directory }
     }
 
     /// Starts it and waits until it has ended with all that it started.

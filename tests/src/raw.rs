@@ -103,17 +103,12 @@ impl Raw {
 
     /// Ends our side; the other stays open.
     pub fn end(&mut self) {
-        self.0
-            .shutdown(Shutdown::Write)
-            .expect("an open connection");
+        self.0.shutdown(Shutdown::Write).expect("an open connection");
     }
 
     /// Breaks the connection, as a crash of the client does.
     pub fn reset(self) {
-        let at_once = nix::libc::linger {
-            l_onoff: 1,
-            l_linger: 0,
-        };
+        let at_once = nix::libc::linger { l_onoff: 1, l_linger: 0 };
         setsockopt(&self.0, Linger, &at_once).expect("an open socket");
     }
 
@@ -141,10 +136,7 @@ impl Rest {
 #[must_use]
 pub fn cpu_time(pid: i32) -> Duration {
     // In ticks, of which Linux shows 100 a second on every machine (time(7), USER_HZ).
-    let ticks: i64 = [14, 15]
-        .iter()
-        .filter_map(|field| stat_field(pid, *field))
-        .sum();
+    let ticks: i64 = [14, 15].iter().filter_map(|field| stat_field(pid, *field)).sum();
     Duration::from_millis(ticks.unsigned_abs() * 10)
 }
 
@@ -159,15 +151,9 @@ pub fn memory(pid: i32) -> u64 {
 /// Leaves a process as many descriptors as it has and `spare` more; none for no limit.
 pub fn limit_descriptors(pid: i32, spare: Option<usize>) {
     // The limit is on numbers, and those below it may have gaps.
-    let open: Vec<_> = descriptors(pid)
-        .into_iter()
-        .map(|(number, _)| number)
-        .collect();
+    let open: Vec<_> = descriptors(pid).into_iter().map(|(number, _)| number).collect();
     let gaps = (0..).filter(|number| !open.contains(number));
     let limit = spare.map_or(1024, |spare| gaps.take(spare + 1).last().unwrap_or(0));
-    let limit = Rlimit {
-        current: Some(limit.into()),
-        maximum: Some(1024),
-    };
+    let limit = Rlimit { current: Some(limit.into()), maximum: Some(1024) };
     prlimit(Pid::from_raw(pid), Resource::Nofile, limit).expect("a process of ours");
 }

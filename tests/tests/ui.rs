@@ -7,10 +7,7 @@ fn errors_of_the_attributes() {
 }
 
 /// Errors of the compiler, which words them anew with each release.
-#[rustversion::attr(
-    not(stable(1.95)),
-    ignore = "worded by the compiler of rust-toolchain.toml"
-)]
+#[rustversion::attr(not(stable(1.95)), ignore = "worded by the compiler of rust-toolchain.toml")]
 #[test]
 fn errors_of_the_compiler() {
     trybuild::TestCases::new().compile_fail("ui/rustc/*.rs");

@@ -10,10 +10,7 @@ use std::process::ExitCode;
 struct Hello;
 
 fn main() -> ExitCode {
-    let hello = Server::http(Hello)
-        .name("hello")
-        .bind("127.0.0.1:9500")
-        .workers(2);
+    let hello = Server::http(Hello).name("hello").bind("127.0.0.1:9500").workers(2);
     App::new().server(hello).run()
 }
 

@@ -15,24 +15,18 @@ use tokio::net::TcpListener;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let address = std::env::args()
-        .nth(1)
-        .ok_or("usage: plain_hyper ADDRESS:PORT")?;
+    let address = std::env::args().nth(1).ok_or("usage: plain_hyper ADDRESS:PORT")?;
     let listener = TcpListener::bind(&address).await?;
     loop {
         let (stream, _) = listener.accept().await?;
         let io = TokioIo::new(stream);
         tokio::spawn(async move {
             // A client that goes away in the middle is no news to a benchmark.
-            let _ = http1::Builder::new()
-                .serve_connection(io, service_fn(hello))
-                .await;
+            let _ = http1::Builder::new().serve_connection(io, service_fn(hello)).await;
         });
     }
 }
 
 async fn hello(_request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    Ok(Response::new(Full::new(Bytes::from_static(
-        b"Hello, world!",
-    ))))
+    Ok(Response::new(Full::new(Bytes::from_static(b"Hello, world!"))))
 }

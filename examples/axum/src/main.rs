@@ -14,9 +14,7 @@ struct Api {
 #[server(http, bind = "127.0.0.1:9509", workers = 2)]
 impl Api {
     async fn worker_start() -> Self {
-        Self {
-            hits: Arc::default(),
-        }
+        Self { hits: Arc::default() }
     }
 
     /// Called once in each worker, after `worker_start`.

@@ -38,9 +38,7 @@ fn sum(text: &str) -> Result<i64> {
     let mut sum = 0_i64;
     for line in text.lines() {
         let number: i64 = line.trim().parse()?;
-        sum = sum
-            .checked_add(number)
-            .ok_or_else(|| Error::msg("the sum is too large"))?;
+        sum = sum.checked_add(number).ok_or_else(|| Error::msg("the sum is too large"))?;
     }
     Ok(sum)
 }

@@ -45,22 +45,15 @@ struct Announce;
 
 impl Hooks for Announce {
     fn start(&self, master: &Master) -> Result {
-        println!(
-            "{} serves {} servers",
-            master.name(),
-            master.servers().len()
-        );
+        println!("{} serves {} servers", master.name(), master.servers().len());
         Ok(())
     }
 }
 
 fn main() -> ExitCode {
     // The constructor runs in each worker, and what it makes belongs to that worker alone.
-    let hello = Server::http_with(|worker: Worker| async move {
-        Ok(Hello {
-            slot: worker.slot(),
-        })
-    });
+    let hello =
+        Server::http_with(|worker: Worker| async move { Ok(Hello { slot: worker.slot() }) });
     App::new()
         .hooks(Announce)
         .server(hello.bind("127.0.0.1:9506"))

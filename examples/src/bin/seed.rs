@@ -64,8 +64,7 @@ impl TcpServer {
 
     async fn receive(&self, conn: &Conn, data: Bytes) -> Result<()> {
         println!("Receive message:{}", String::from_utf8_lossy(&data));
-        conn.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nHi")
-            .await?;
+        conn.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nHi").await?;
         conn.close();
         Ok(())
     }

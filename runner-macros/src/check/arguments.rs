@@ -101,10 +101,7 @@ pub(super) fn settings(
             continue;
         };
         if seen.contains(&&entry.name) {
-            errors.push(
-                &entry.name,
-                format!("`{}` specified more than once", entry.name),
-            );
+            errors.push(&entry.name, format!("`{}` specified more than once", entry.name));
             continue;
         }
         seen.push(&entry.name);
@@ -115,10 +112,7 @@ pub(super) fn settings(
             continue;
         };
         has_effect(option, entry, errors);
-        settings.push(Setting {
-            name: entry.name.clone(),
-            value,
-        });
+        settings.push(Setting { name: entry.name.clone(), value });
     }
     settings
 }
@@ -148,29 +142,22 @@ fn known(entry: &Entry, table: &'static [Opt], errors: &mut Errors) -> Option<&'
 }
 
 fn available(table: &'static [Opt]) -> impl Iterator<Item = &'static str> {
-    let available = table
-        .iter()
-        .filter(|option| option.state == State::Available);
+    let available = table.iter().filter(|option| option.state == State::Available);
     available.map(|option| option.name)
 }
 
 fn belongs_to_kind(option: &Opt, kind: &Kind, entry: &Entry, errors: &mut Errors) {
     if !option.belongs_to(kind) {
         let kinds = option.kinds.join(" and ");
-        let message = format!(
-            "`{}` is an option of {kinds} servers, this is {}",
-            option.name, kind.a_server
-        );
+        let message =
+            format!("`{}` is an option of {kinds} servers, this is {}", option.name, kind.a_server);
         errors.push(&entry.name, message);
     }
 }
 
 fn has_effect(option: &Opt, entry: &Entry, errors: &mut Errors) {
     if option.state == State::Planned {
-        let message = format!(
-            "`{}` has no effect yet in this version; remove it",
-            option.name
-        );
+        let message = format!("`{}` has no effect yet in this version; remove it", option.name);
         errors.push(&entry.name, message);
     }
 }

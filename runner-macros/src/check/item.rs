@@ -13,18 +13,13 @@ pub(super) fn inherent_impl<'a>(item: &'a Item, errors: &mut Errors) -> Option<&
     match item {
         Item::Impl(block) => is_plain(block, "#[server]", errors).then_some(block),
         Item::Struct(item) => {
-            let message = format!(
-                "`#[server]` goes on an `impl` block, e.g. `impl {} {{ ... }}`",
-                item.name
-            );
+            let message =
+                format!("`#[server]` goes on an `impl` block, e.g. `impl {} {{ ... }}`", item.name);
             errors.push(&item.head, message);
             None
         }
         Item::Other(head) => {
-            errors.push(
-                head,
-                "`#[server]` goes on an `impl` block, e.g. `impl Api { ... }`",
-            );
+            errors.push(head, "`#[server]` goes on an `impl` block, e.g. `impl Api { ... }`");
             None
         }
     }
@@ -62,16 +57,10 @@ fn is_unit(item: &Struct, errors: &mut Errors) {
 fn is_plain(block: &Impl, attribute: &str, errors: &mut Errors) -> bool {
     let before = errors.count();
     if let Some(token) = &block.unsafety {
-        errors.push(
-            token,
-            format!("`{attribute}` goes on an impl that is not `unsafe`"),
-        );
+        errors.push(token, format!("`{attribute}` goes on an impl that is not `unsafe`"));
     }
     if let Some(path) = &block.trait_path {
-        errors.push(
-            path,
-            format!("`{attribute}` goes on an inherent impl, not a trait impl"),
-        );
+        errors.push(path, format!("`{attribute}` goes on an inherent impl, not a trait impl"));
     }
     let name = short_name(&block.self_type);
     if !block.generics.params.is_empty() {
@@ -80,10 +69,7 @@ fn is_plain(block: &Impl, attribute: &str, errors: &mut Errors) -> bool {
             format!("a server type must be concrete\nhelp: name the type, e.g. `impl {name}<Db>`");
         errors.push(params, message);
     } else if let Some(clause) = &block.generics.where_clause {
-        errors.push(
-            clause,
-            "a server type must be concrete: it needs no `where` clause",
-        );
+        errors.push(clause, "a server type must be concrete: it needs no `where` clause");
     }
     if !matches!(block.self_type, Type::Path(_) | Type::Group(_)) {
         let message = "a server is a type with a name, e.g. `impl Api { ... }`";
@@ -132,10 +118,7 @@ pub(super) fn hooks(block: &Impl, table: &'static [Event], errors: &mut Errors) 
 
 /// Of two methods with one name only the first is kept: that there are two is the compiler's error.
 fn keep(handlers: &mut Vec<Handler>, event: &'static Event, method: &Method) {
-    if handlers
-        .iter()
-        .any(|handler| handler.event.name == event.name)
-    {
+    if handlers.iter().any(|handler| handler.event.name == event.name) {
         return;
     }
     let signature = &method.signature;
@@ -227,20 +210,10 @@ pub(super) fn required_event(block: &Impl, kind: &'static Kind, errors: &mut Err
     let missing = kind.required.iter().all(|name| find(block, name).is_none());
     // a method that cannot be read may be the one, and so may one whose name is mistyped
     if missing && !block.incomplete && !is_mistyped(block, kind) {
-        let names: Vec<_> = kind
-            .required
-            .iter()
-            .map(|name| format!("`{name}`"))
-            .collect();
-        let usage = kind
-            .event(kind.required[0])
-            .map(|event| event.usage)
-            .unwrap_or_default();
-        let message = format!(
-            "{} needs {}\nhelp: add `{usage}`",
-            kind.a_server,
-            names.join(" or ")
-        );
+        let names: Vec<_> = kind.required.iter().map(|name| format!("`{name}`")).collect();
+        let usage = kind.event(kind.required[0]).map(|event| event.usage).unwrap_or_default();
+        let message =
+            format!("{} needs {}\nhelp: add `{usage}`", kind.a_server, names.join(" or "));
         errors.push(&block.self_type, message);
     }
 }
@@ -258,10 +231,7 @@ fn is_mistyped(block: &Impl, kind: &'static Kind) -> bool {
 
 /// `request` and `service` both answer requests.
 pub(super) fn one_way_to_answer(block: &Impl, kind: &'static Kind, errors: &mut Errors) {
-    let has_service = kind
-        .events
-        .iter()
-        .any(|event| matches!(event.role, Role::Service));
+    let has_service = kind.events.iter().any(|event| matches!(event.role, Role::Service));
     if let (true, Some(request), Some(service)) =
         (has_service, find(block, "request"), find(block, "service"))
     {

@@ -48,10 +48,7 @@ pub(super) fn argument_types(signature: &Signature) -> impl Iterator<Item = &Typ
 
 fn is_async(signature: &Signature, errors: &mut Errors) {
     if signature.asyncness.is_none() {
-        let message = format!(
-            "event handlers are async: write `async fn {}`",
-            signature.ident
-        );
+        let message = format!("event handlers are async: write `async fn {}`", signature.ident);
         errors.push(signature.fn_token, message);
     }
 }
@@ -131,16 +128,10 @@ fn is_plain(event: &Event, signature: &Signature, errors: &mut Errors) {
         errors.push(token, format!("`{name}` cannot be `const`"));
     }
     if let Safety::Unsafe(token) = &signature.safety {
-        errors.push(
-            token,
-            format!("`{name}` cannot be `unsafe`: safe code calls it"),
-        );
+        errors.push(token, format!("`{name}` cannot be `unsafe`: safe code calls it"));
     }
     if let Some(abi) = &signature.abi {
-        errors.push(
-            abi,
-            format!("`{name}` cannot be `extern`: Rust code calls it"),
-        );
+        errors.push(abi, format!("`{name}` cannot be `extern`: Rust code calls it"));
     }
     if signature.generics.type_params().next().is_some()
         || signature.generics.const_params().next().is_some()

@@ -82,21 +82,12 @@ pub(super) fn hook(paths: &Paths, self_type: &Type, handler: &Handler) -> Option
 /// `request`: what needs only the head of the request is extracted first, in any position;
 /// then the body goes to those who read it.
 pub(super) fn request(paths: &Paths, self_type: &Type, handler: &Handler) -> TokenStream {
-    let Handler {
-        name,
-        cfgs,
-        arguments: types,
-        ..
-    } = handler;
-    let Paths {
-        private, arguments, ..
-    } = paths.at(name.span());
+    let Handler { name, cfgs, arguments: types, .. } = handler;
+    let Paths { private, arguments, .. } = paths.at(name.span());
     let variables = variables(types);
     let extraction = |step: &str| -> Vec<TokenStream> {
         let pairs = variables.iter().zip(types);
-        pairs
-            .map(|(variable, argument)| extract(paths, step, variable, argument))
-            .collect()
+        pairs.map(|(variable, argument)| extract(paths, step, variable, argument)).collect()
     };
     let (early, late) = (extraction("early"), extraction("late"));
     let finish = finish(paths, Returns::Response, handler.output);
@@ -125,9 +116,7 @@ pub(super) fn request(paths: &Paths, self_type: &Type, handler: &Handler) -> Tok
 /// What names nothing outside of it spans just the argument's type, from its first token to its
 /// last: then the compiler takes the errors of the two steps for one.
 fn extract(paths: &Paths, step: &str, variable: &Ident, argument: &Type) -> TokenStream {
-    let Paths {
-        arguments, ok, err, ..
-    } = paths;
+    let Paths { arguments, ok, err, .. } = paths;
     let mut tokens = quote!(#argument).into_iter().map(|token| token.span());
     let first = tokens.next().unwrap_or_else(Span::call_site);
     let last = tokens.last().unwrap_or(first);
@@ -150,10 +139,7 @@ pub(super) fn values(
     source: (&'static str, &'static str),
     types: &[Type],
 ) -> Vec<TokenStream> {
-    let (module, from) = (
-        format_ident!("{}", source.0),
-        format_ident!("From{}", source.1),
-    );
+    let (module, from) = (format_ident!("{}", source.0), format_ident!("From{}", source.1));
     let value = |argument: &Type| {
         let (span, Paths { arguments, .. }) = (at(argument.span()), paths.at(argument.span()));
         quote_spanned!(span=> <#argument as #arguments::#module::#from<'_>>::take(&mut event))
@@ -164,15 +150,10 @@ pub(super) fn values(
 /// The event: a struct whose fields are the parameters of the method.
 fn source(paths: &Paths, method: &Method, types: &[Type]) -> TokenStream {
     let Paths { arguments, .. } = paths;
-    let (module, event) = (
-        format_ident!("{}", method.source.0),
-        format_ident!("{}", method.source.1),
-    );
+    let (module, event) =
+        (format_ident!("{}", method.source.0), format_ident!("{}", method.source.1));
     let from = format_ident!("From{event}");
-    let fields = method
-        .parameters
-        .iter()
-        .map(|parameter| ident(parameter.name()));
+    let fields = method.parameters.iter().map(|parameter| ident(parameter.name()));
     // data is moved into the last argument that takes it, and the event must know which one is last
     let takers = method.parameters.contains(&Parameter::Data).then(|| {
         let takes = types.iter().map(|argument| {
@@ -211,9 +192,7 @@ fn parameters(paths: &Paths, kind: Option<&Kind>, parameters: &[Parameter]) -> V
 }
 
 fn variables(types: &[Type]) -> Vec<Ident> {
-    (0..types.len())
-        .map(|index| format_ident!("argument_{index}"))
-        .collect()
+    (0..types.len()).map(|index| format_ident!("argument_{index}")).collect()
 }
 
 fn ident(name: &str) -> Ident {

@@ -30,10 +30,7 @@ pub(crate) fn master(tokens: &TokenStream, master: &Master) -> TokenStream {
 fn hooks(paths: &Paths, master: &Master) -> TokenStream {
     let Paths { private, .. } = paths;
     let self_type = &master.self_type;
-    let methods = master
-        .hooks
-        .iter()
-        .filter_map(|hook| handlers::hook(paths, self_type, hook));
+    let methods = master.hooks.iter().filter_map(|hook| handlers::hook(paths, self_type, hook));
     quote! {
         #[automatically_derived]
         impl #private::Hooks for #self_type {
@@ -43,12 +40,7 @@ fn hooks(paths: &Paths, master: &Master) -> TokenStream {
 }
 
 fn registered(paths: &Paths, master: &Master) -> TokenStream {
-    let Paths {
-        private,
-        some,
-        none,
-        ..
-    } = paths;
+    let Paths { private, some, none, .. } = paths;
     let self_type = &master.self_type;
     let calls = settings::calls(paths, &master.settings);
     let servers = match &master.servers {

@@ -39,12 +39,7 @@ pub(crate) fn rejected_master(
 
 /// Keeps `servers(…)` from saying that the type is not a server.
 fn stub(paths: &Paths, block: &Impl) -> TokenStream {
-    let Paths {
-        private,
-        str,
-        unreachable,
-        ..
-    } = paths;
+    let Paths { private, str, unreachable, .. } = paths;
     let (self_type, cfgs) = (&block.self_type, cfgs(&block.attributes));
     let is_concrete = block.generics.params.is_empty() && block.generics.where_clause.is_none();
     if !is_concrete || !matches!(self_type, Type::Path(_) | Type::Group(_)) {

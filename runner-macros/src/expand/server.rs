@@ -43,9 +43,8 @@ fn handler(paths: &Paths, server: &Server) -> TokenStream {
     let Paths { private, .. } = paths;
     let (self_type, module) = (&server.self_type, format_ident!("{}", server.kind.name));
     let methods = methods(paths, server, Owner::Handler);
-    let request = server
-        .handler("request")
-        .map(|handler| handlers::request(paths, self_type, handler));
+    let request =
+        server.handler("request").map(|handler| handlers::request(paths, self_type, handler));
     quote! {
         #[automatically_derived]
         impl #private::#module::Handler for #self_type {
@@ -85,13 +84,7 @@ fn registered(paths: &Paths, server: &Server) -> TokenStream {
 /// The call of the builder that says how a worker makes its handler. It has the span of the
 /// attribute, which is what the start-up table prints.
 fn constructor(paths: &Paths, server: &Server) -> TokenStream {
-    let Paths {
-        private,
-        arguments,
-        error,
-        ok,
-        ..
-    } = paths;
+    let Paths { private, arguments, error, ok, .. } = paths;
     let self_type = &server.self_type;
     let constructor = format_ident!("{}", server.kind.constructor.unwrap_or("http_with"));
     let handler = match server.handler("worker_start") {

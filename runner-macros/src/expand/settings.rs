@@ -7,10 +7,7 @@ use quote::{format_ident, quote, quote_spanned};
 
 /// `.name(value)` for each setting.
 pub(super) fn calls(paths: &Paths, settings: &[Setting]) -> TokenStream {
-    settings
-        .iter()
-        .filter_map(|setting| call(paths, setting))
-        .collect()
+    settings.iter().filter_map(|setting| call(paths, setting)).collect()
 }
 
 fn call(paths: &Paths, setting: &Setting) -> Option<TokenStream> {

@@ -72,10 +72,7 @@ fn root(input: ParseStream<'_>, arguments: &mut Arguments, errors: &mut Errors) 
     if input.peek(LitStr) {
         let literal: LitStr = input.parse()?;
         let value = literal.value();
-        errors.push(
-            literal,
-            format!("write it without quotes: `crate = {value}`"),
-        );
+        errors.push(literal, format!("write it without quotes: `crate = {value}`"));
     } else {
         let path = input.call(Path::parse_mod_style)?;
         if arguments.root.is_some() {

@@ -78,13 +78,7 @@ fn parse(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Item> {
         let generics: Generics = input.parse()?;
         let head = quote!(#keyword #name);
         let is_unit = input.peek(Token![;]);
-        Ok(Item::Struct(Struct {
-            attributes,
-            name,
-            generics,
-            is_unit,
-            head,
-        }))
+        Ok(Item::Struct(Struct { attributes, name, generics, is_unit, head }))
     } else {
         let rest: TokenStream = input.parse()?;
         let first: TokenStream = rest.into_iter().take(2).collect();
@@ -98,11 +92,8 @@ fn impl_block(
     unsafety: Option<Token![unsafe]>,
     errors: &mut Errors,
 ) -> syn::Result<Impl> {
-    let mut generics: Generics = if input.peek(Token![<]) {
-        input.parse()?
-    } else {
-        Generics::default()
-    };
+    let mut generics: Generics =
+        if input.peek(Token![<]) { input.parse()? } else { Generics::default() };
     let negative: Option<Token![!]> = input.parse()?;
     let mut self_type: Type = input.parse()?;
     let mut trait_path = None;
@@ -126,15 +117,7 @@ fn impl_block(
             }
         }
     }
-    Ok(Impl {
-        attributes,
-        unsafety,
-        generics,
-        trait_path,
-        self_type,
-        members,
-        incomplete,
-    })
+    Ok(Impl { attributes, unsafety, generics, trait_path, self_type, members, incomplete })
 }
 
 fn member(input: ParseStream<'_>) -> syn::Result<Option<Member>> {
@@ -147,10 +130,7 @@ fn member(input: ParseStream<'_>) -> syn::Result<Option<Member>> {
     if is_function(input) {
         let signature: Signature = input.parse()?;
         skip_member(input)?;
-        Ok(Some(Member::Method(Box::new(Method {
-            attributes,
-            signature,
-        }))))
+        Ok(Some(Member::Method(Box::new(Method { attributes, signature }))))
     } else {
         let first: TokenTree = input.parse()?;
         skip_member(input)?;
@@ -217,8 +197,5 @@ pub(crate) fn short_name(self_type: &Type) -> String {
 }
 
 fn last_segment(path: &Path) -> String {
-    path.segments
-        .last()
-        .map(|segment| segment.ident.to_string())
-        .unwrap_or_default()
+    path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default()
 }

@@ -19,18 +19,12 @@ pub(crate) fn value(option: &'static Opt, entry: &Entry, errors: &mut Errors) ->
         (Type::Crates, Raw::List(group)) => crates(group, errors),
         (Type::Nested(_) | Type::Types | Type::Crates, _) => {
             let example = example(option);
-            errors.push(
-                &entry.name,
-                format!("`{}` is a list: write `{example}`", entry.name),
-            );
+            errors.push(&entry.name, format!("`{}` is a list: write `{example}`", entry.name));
             None
         }
         (_, Raw::List(group)) => {
             let example = example(option);
-            errors.push(
-                group,
-                format!("`{}` is not a list: write `{example}`", entry.name),
-            );
+            errors.push(group, format!("`{}` is not a list: write `{example}`", entry.name));
             None
         }
         (_, Raw::Word | Raw::Missing) => {
@@ -57,10 +51,7 @@ fn single(option: &'static Opt, expr: &Expr, errors: &mut Errors) -> Option<Valu
             format!("`{}` is one of the words {}", option.name, choices(words)),
         )),
         (kind, Expr::Unary(unary)) if is_number(kind) && matches!(*unary.expr, Expr::Lit(_)) => {
-            Err(syn::Error::new_spanned(
-                expr,
-                format!("`{}` cannot be negative", option.name),
-            ))
+            Err(syn::Error::new_spanned(expr, format!("`{}` cannot be negative", option.name)))
         }
         _ => Ok(Value::Expr(expr.clone())),
     };
@@ -68,10 +59,7 @@ fn single(option: &'static Opt, expr: &Expr, errors: &mut Errors) -> Option<Valu
 }
 
 fn is_number(kind: &Type) -> bool {
-    matches!(
-        kind,
-        Type::Workers | Type::Count(..) | Type::Size | Type::Duration | Type::Octal
-    )
+    matches!(kind, Type::Workers | Type::Count(..) | Type::Size | Type::Duration | Type::Octal)
 }
 
 fn literal(option: &'static Opt, literal: &Lit) -> syn::Result<Value> {
@@ -86,9 +74,9 @@ fn literal(option: &'static Opt, literal: &Lit) -> syn::Result<Value> {
         (Type::Count(least, rust), Lit::Int(number)) => count(option.name, *least, rust, number),
         (Type::Integer, Lit::Int(_)) => Ok(Value::Nothing),
         (Type::Duration, Lit::Str(text)) => duration(text),
-        (Type::Size, Lit::Int(number)) => number
-            .base10_parse()
-            .map(|bytes| Value::Number(bytes, "u64", number.span())),
+        (Type::Size, Lit::Int(number)) => {
+            number.base10_parse().map(|bytes| Value::Number(bytes, "u64", number.span()))
+        }
         (Type::Size, Lit::Str(text)) => size(text),
         (Type::Flag, Lit::Bool(flag)) => Ok(Value::Flag(flag.clone())),
         (Type::Octal, Lit::Int(number)) => octal_number(option.name, number),
@@ -158,10 +146,7 @@ fn example(option: &Opt) -> String {
 }
 
 fn no_effect(place: &LitStr) -> syn::Error {
-    let message = format!(
-        "`\"{}\"` has no effect yet in this version; remove it",
-        place.value()
-    );
+    let message = format!("`\"{}\"` has no effect yet in this version; remove it", place.value());
     syn::Error::new(place.span(), message)
 }
 
@@ -181,10 +166,7 @@ fn addresses(array: &syn::ExprArray, errors: &mut Errors) -> Option<Value> {
     let mut literals: Vec<LitStr> = Vec::new();
     let mut right = true;
     if array.elems.is_empty() {
-        errors.push(
-            array,
-            "list at least one address, e.g. `bind = [\"127.0.0.1:8080\"]`",
-        );
+        errors.push(array, "list at least one address, e.g. `bind = [\"127.0.0.1:8080\"]`");
         right = false;
     }
     for element in &array.elems {
@@ -244,19 +226,12 @@ fn workers(number: &LitInt) -> syn::Result<Value> {
 
 fn count(name: &str, least: u64, rust: &'static str, number: &LitInt) -> syn::Result<Value> {
     let count: u64 = number.base10_parse()?;
-    let most = if rust == "u32" {
-        u64::from(u32::MAX)
-    } else {
-        u64::MAX
-    };
+    let most = if rust == "u32" { u64::from(u32::MAX) } else { u64::MAX };
     if count < least {
         let message = format!("`{name}` must be at least {least}");
         Err(syn::Error::new(number.span(), message))
     } else if count > most {
-        Err(syn::Error::new(
-            number.span(),
-            format!("`{name}` must be at most {most}"),
-        ))
+        Err(syn::Error::new(number.span(), format!("`{name}` must be at most {most}")))
     } else {
         Ok(Value::Number(count, rust, number.span()))
     }
@@ -264,9 +239,7 @@ fn count(name: &str, least: u64, rust: &'static str, number: &LitInt) -> syn::Re
 
 /// A number and the letters behind it.
 fn split_unit(text: &str) -> Option<(u64, &str)> {
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     Some((number.parse().ok()?, unit.trim_start()))
 }
@@ -280,15 +253,13 @@ fn duration(text: &LitStr) -> syn::Result<Value> {
         "h" => number.checked_mul(60 * 60).map(Duration::from_secs),
         _ => None,
     });
-    parsed
-        .map(|duration| Value::Duration(duration, text.span()))
-        .ok_or_else(|| {
-            let message = format!(
-                "`{value}` is not a duration\nhelp: write a whole number with a unit: \"500ms\", \
+    parsed.map(|duration| Value::Duration(duration, text.span())).ok_or_else(|| {
+        let message = format!(
+            "`{value}` is not a duration\nhelp: write a whole number with a unit: \"500ms\", \
              \"30s\", \"5m\" or \"1h\""
-            );
-            syn::Error::new(text.span(), message)
-        })
+        );
+        syn::Error::new(text.span(), message)
+    })
 }
 
 fn size(text: &LitStr) -> syn::Result<Value> {
@@ -306,15 +277,13 @@ fn size(text: &LitStr) -> syn::Result<Value> {
         };
         number.checked_mul(factor)
     });
-    parsed
-        .map(|bytes| Value::Number(bytes, "u64", text.span()))
-        .ok_or_else(|| {
-            let message = format!(
-                "`{value}` is not a size\nhelp: write a whole number with a unit: \"512B\", \
+    parsed.map(|bytes| Value::Number(bytes, "u64", text.span())).ok_or_else(|| {
+        let message = format!(
+            "`{value}` is not a size\nhelp: write a whole number with a unit: \"512B\", \
              \"64KiB\", \"1MiB\" or \"10MB\""
-            );
-            syn::Error::new(text.span(), message)
-        })
+        );
+        syn::Error::new(text.span(), message)
+    })
 }
 
 fn octal_number(name: &str, number: &LitInt) -> syn::Result<Value> {
@@ -341,10 +310,7 @@ fn octal_text(name: &str, text: &LitStr) -> syn::Result<Value> {
 
 fn octal(name: &str, bits: u64, span: Span) -> syn::Result<Value> {
     if bits > 0o777 {
-        return Err(syn::Error::new(
-            span,
-            format!("`{name}` must be at most `0o777`"),
-        ));
+        return Err(syn::Error::new(span, format!("`{name}` must be at most `0o777`")));
     }
     Ok(Value::Number(bits, "u32", span))
 }
@@ -356,10 +322,7 @@ fn choice(words: &'static [Word], text: &LitStr) -> syn::Result<Value> {
         Some(word) => Ok(Value::Choice(word.variant)),
         None => {
             let meant = suggestion(&value, words.iter().map(|word| word.word));
-            let message = format!(
-                "unknown value `{value}`, expected {}{meant}",
-                choices(words)
-            );
+            let message = format!("unknown value `{value}`, expected {}{meant}", choices(words));
             Err(syn::Error::new(text.span(), message))
         }
     }
@@ -384,18 +347,13 @@ fn nested(keys: &[&str], group: &Group, errors: &mut Errors) -> Option<Value> {
     for entry in &entries {
         let name = entry.name.to_string();
         if !keys.is_empty() && !keys.contains(&name.as_str()) {
-            let (meant, all) = (
-                suggestion(&name, keys.iter().copied()),
-                list(keys.iter().copied()),
-            );
+            let (meant, all) =
+                (suggestion(&name, keys.iter().copied()), list(keys.iter().copied()));
             let message = format!("unknown argument `{name}`, expected one of: {all}{meant}");
             errors.push(&entry.name, message);
             right = false;
         } else if entry.literal().is_none() && !matches!(entry.value, Raw::Expr(_)) {
-            errors.push(
-                &entry.name,
-                format!("`{name}` has no value: write `{name} = …`"),
-            );
+            errors.push(&entry.name, format!("`{name}` has no value: write `{name} = …`"));
             right = false;
         }
     }
@@ -438,10 +396,7 @@ fn crates(group: &Group, errors: &mut Errors) -> Option<Value> {
         }
         Ok(crates) => Some(Value::Crates(crates.into_iter().collect())),
         Err(_) => {
-            errors.push(
-                group,
-                "`include` takes the names of crates, e.g. `include(handlers)`",
-            );
+            errors.push(group, "`include` takes the names of crates, e.g. `include(handlers)`");
             None
         }
     }

@@ -24,10 +24,7 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// The request as it came from the connection.
     pub fn new(request: extract::Request, conn: &'a Conn) -> Self {
-        Self {
-            conn,
-            incoming: Incoming::new(request),
-        }
+        Self { conn, incoming: Incoming::new(request) }
     }
 }
 
@@ -112,9 +109,7 @@ impl<'a, T: extract::FromRequest<()>> FromRequest<'a, via::Body> for T {
 
     async fn late((): (), event: &mut Request<'a>) -> Result<Self, Response> {
         let request = event.incoming.read().await?;
-        T::from_request(request, &())
-            .await
-            .map_err(IntoResponse::into_response)
+        T::from_request(request, &()).await.map_err(IntoResponse::into_response)
     }
 }
 

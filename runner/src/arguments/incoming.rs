@@ -17,11 +17,7 @@ pub(super) struct Incoming {
 impl Incoming {
     pub(super) fn new(request: Request) -> Self {
         let (parts, body) = request.into_parts();
-        Self {
-            parts,
-            body,
-            readers: 0,
-        }
+        Self { parts, body, readers: 0 }
     }
 
     /// The head of the request.
@@ -40,10 +36,7 @@ impl Incoming {
         let body = mem::take(&mut self.body);
         if self.readers == 0 {
             let nothing = http::Request::new(()).into_parts().0;
-            return Ok(Request::from_parts(
-                mem::replace(&mut self.parts, nothing),
-                body,
-            ));
+            return Ok(Request::from_parts(mem::replace(&mut self.parts, nothing), body));
         }
         let request = Request::from_parts(self.parts.clone(), body);
         let read = <Bytes as FromRequest<()>>::from_request(request, &()).await;
@@ -61,9 +54,7 @@ mod tests {
     fn check(readers: usize, body: Body) -> Vec<Result<(String, Bytes), u16>> {
         let mut request = Request::new(body);
         *request.uri_mut() = "/path".parse().expect("a path");
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
             let mut incoming = Incoming::new(request);
             (0..readers).for_each(|_| incoming.expect_reader());
@@ -93,10 +84,7 @@ mod tests {
     fn the_only_reader_gets_the_very_body() {
         let text = Bytes::from(vec![b'x'; 100]);
         let seen = check(1, Body::from(text.clone()));
-        assert_eq!(
-            seen[0].as_ref().map(|(_, body)| body.as_ptr()),
-            Ok(text.as_ptr())
-        );
+        assert_eq!(seen[0].as_ref().map(|(_, body)| body.as_ptr()), Ok(text.as_ptr()));
     }
 
     #[test]

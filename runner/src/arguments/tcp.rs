@@ -51,11 +51,7 @@ impl FromReceive<'_> for Bytes {
     /// Moves the data into the last taker, so that the usual one owns it alone.
     fn take(event: &mut Receive<'_>) -> Self {
         event.takers = event.takers.saturating_sub(1);
-        if event.takers == 0 {
-            std::mem::take(&mut event.data)
-        } else {
-            event.data.clone()
-        }
+        if event.takers == 0 { std::mem::take(&mut event.data) } else { event.data.clone() }
     }
 }
 

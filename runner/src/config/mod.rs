@@ -149,10 +149,7 @@ pub(crate) fn load(declared: &Declared<'_>, sources: &Sources) -> Result<Config,
         servers.extend(settled.map(|settings| ServerConfig {
             key,
             kind: server.kind,
-            name: Sourced {
-                value: server.name.clone(),
-                origin,
-            },
+            name: Sourced { value: server.name.clone(), origin },
             settings,
         }));
     }
@@ -198,11 +195,8 @@ fn check_addresses(servers: &[ServerConfig], errors: &mut ConfigErrors) {
             let Some((owner, origin)) = owners.insert(*address, (server, &bind.origin)) else {
                 continue;
             };
-            let message = format!(
-                "`{address}` is bound by `server.{}` too, {}",
-                owner.key,
-                origin.clause()
-            );
+            let message =
+                format!("`{address}` is bound by `server.{}` too, {}", owner.key, origin.clause());
             let subject = format!("server.{}.bind", server.key);
             errors.push(subject, message, Some(bind.origin.clone()));
         }

@@ -38,10 +38,7 @@ impl Section<'_> {
         if let Some(value) = declared {
             layers.push((Ok(value.clone()), self.declared.clone()));
         }
-        for setting in self
-            .settings
-            .extract_if(.., |setting| setting.option == row.name)
-        {
+        for setting in self.settings.extract_if(.., |setting| setting.option == row.name) {
             layers.push((V::parse(&setting.value), setting.origin));
         }
         if self.kind.is_some_and(|kind| !row.applies_to(kind)) {

@@ -11,9 +11,7 @@ pub(crate) fn suggestion<'a>(
     if let Some(candidate) = closest(word, candidates.clone()) {
         return format!("did you mean `{candidate}`?");
     }
-    let all: Vec<String> = candidates
-        .map(|candidate| format!("`{candidate}`"))
-        .collect();
+    let all: Vec<String> = candidates.map(|candidate| format!("`{candidate}`")).collect();
     match all.as_slice() {
         [] => "there are none".to_owned(),
         [only] => format!("there is only {only}"),
@@ -84,16 +82,8 @@ mod tests {
             let actual = suggestion(word, candidates.iter().copied());
             assert_eq!(actual, expected, "{word}");
         };
-        check(
-            "wrkers",
-            &["bind", "workers", "threads"],
-            "did you mean `workers`?",
-        );
-        check(
-            "zzz",
-            &["bind", "workers"],
-            "expected one of `bind`, `workers`",
-        );
+        check("wrkers", &["bind", "workers", "threads"], "did you mean `workers`?");
+        check("zzz", &["bind", "workers"], "expected one of `bind`, `workers`");
         check("zzz", &["echo"], "there is only `echo`");
         check("zzz", &[], "there are none");
         check(&"z".repeat(5000), &["echo"], "there is only `echo`");

@@ -45,10 +45,8 @@ pub(crate) struct BindError {
 impl Listeners {
     /// Binds every address for every slot, or says of each address that failed why.
     pub(crate) fn bind(request: &Request) -> Result<Self, Vec<BindError>> {
-        let mut listeners = Self {
-            addresses: Vec::new(),
-            slots: (0..request.slots).map(|_| Vec::new()).collect(),
-        };
+        let mut listeners =
+            Self { addresses: Vec::new(), slots: (0..request.slots).map(|_| Vec::new()).collect() };
         let mut errors = Vec::new();
         let deadline = Instant::now() + TAKEN_PATIENCE;
         for &address in &request.addresses {
@@ -56,11 +54,7 @@ impl Listeners {
                 errors.push(BindError { address, error });
             }
         }
-        if errors.is_empty() {
-            Ok(listeners)
-        } else {
-            Err(errors)
-        }
+        if errors.is_empty() { Ok(listeners) } else { Err(errors) }
     }
 
     /// Binds one address for every slot. Port 0 becomes the same free port for all.
@@ -100,19 +94,13 @@ impl Listeners {
 
     /// Takes the sockets of one slot out; for the worker in that slot, which drops the others.
     pub(crate) fn take(&mut self, slot: u32) -> Vec<TcpListener> {
-        let slot = usize::try_from(slot)
-            .ok()
-            .and_then(|slot| self.slots.get_mut(slot));
+        let slot = usize::try_from(slot).ok().and_then(|slot| self.slots.get_mut(slot));
         slot.map(std::mem::take).unwrap_or_default()
     }
 }
 
 fn socket(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -128,16 +116,8 @@ mod tests {
     use std::net::TcpStream;
 
     fn request(addresses: &[&str], slots: u32) -> Request {
-        let addresses = addresses
-            .iter()
-            .map(|address| address.parse().unwrap())
-            .collect();
-        Request {
-            addresses,
-            slots,
-            backlog: 16,
-            client_speaks_first: false,
-        }
+        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        Request { addresses, slots, backlog: 16, client_speaks_first: false }
     }
 
     #[test]
@@ -145,11 +125,8 @@ mod tests {
         let mut listeners = Listeners::bind(&request(&["127.0.0.1:0", "[::1]:0"], 3)).unwrap();
         let addresses = listeners.addresses().to_vec();
         for slot in 0..3 {
-            let bound: Vec<_> = listeners
-                .take(slot)
-                .iter()
-                .map(|l| l.local_addr().unwrap())
-                .collect();
+            let bound: Vec<_> =
+                listeners.take(slot).iter().map(|l| l.local_addr().unwrap()).collect();
             assert_eq!(bound, addresses);
         }
         assert!(listeners.take(3).is_empty());
@@ -160,9 +137,7 @@ mod tests {
         for shares in [false, true] {
             let other = socket("127.0.0.1:0".parse().unwrap()).unwrap();
             other.set_reuse_port(shares).unwrap();
-            other
-                .bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into())
-                .unwrap();
+            other.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
             other.listen(1).unwrap();
             let taken = other.local_addr().unwrap().as_socket().unwrap();
             let errors =

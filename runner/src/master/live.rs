@@ -31,12 +31,7 @@ pub(super) enum Word {
 
 impl LiveWorker {
     pub(super) fn new(child: Child, channel: UnixStream) -> Self {
-        Self {
-            child,
-            channel,
-            silent: false,
-            heard: Vec::new(),
-        }
+        Self { child, channel, silent: false, heard: Vec::new() }
     }
 
     /// Reads what the worker has said since the last time. Never waits.
@@ -65,10 +60,7 @@ impl LiveWorker {
             return Vec::new();
         };
         let lines: Vec<u8> = self.heard.drain(..=end).collect();
-        String::from_utf8_lossy(&lines)
-            .lines()
-            .filter_map(Word::parse)
-            .collect()
+        String::from_utf8_lossy(&lines).lines().filter_map(Word::parse).collect()
     }
 }
 

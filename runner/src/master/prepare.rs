@@ -43,8 +43,7 @@ struct Errors(Vec<String>);
 impl Errors {
     /// Notes that the option `key` cannot be had.
     fn push(&mut self, key: &str, problem: impl Display, origin: &Origin) {
-        self.0
-            .push(format!("{key}: {problem} ({})", origin.clause()));
+        self.0.push(format!("{key}: {problem} ({})", origin.clause()));
     }
 
     fn keep<T>(
@@ -53,9 +52,7 @@ impl Errors {
         origin: &Origin,
         result: Result<T, impl Display>,
     ) -> Option<T> {
-        result
-            .map_err(|problem| self.push(key, problem, origin))
-            .ok()
+        result.map_err(|problem| self.push(key, problem, origin)).ok()
     }
 }
 
@@ -69,13 +66,7 @@ pub(crate) fn prepare(config: Config, serve: Vec<Arc<dyn Serve>>) -> Result<Prep
         umask(Mode::from_bits_truncate(mask));
     }
     let pid_file = master.pid_file.as_ref().map(lock_pid_file).transpose()?;
-    let stdio = open_stdio(
-        "master",
-        &master.stdin,
-        &master.stdout,
-        &master.stderr,
-        &mut errors,
-    );
+    let stdio = open_stdio("master", &master.stdin, &master.stdout, &master.stderr, &mut errors);
     let servers: Vec<_> = servers
         .into_iter()
         .zip(serve)
@@ -83,12 +74,7 @@ pub(crate) fn prepare(config: Config, serve: Vec<Arc<dyn Serve>>) -> Result<Prep
         .collect();
     enter_directory(&master, &mut errors);
     if errors.0.is_empty() {
-        Ok(Prepared {
-            config: master,
-            servers,
-            stdio,
-            pid_file,
-        })
+        Ok(Prepared { config: master, servers, stdio, pid_file })
     } else {
         if let Some(pid_file) = pid_file {
             pid_file.remove();
@@ -104,13 +90,7 @@ fn prepare_server(
 ) -> Option<Server> {
     let key = format!("server.{}", config.key);
     let settings = &config.settings;
-    let stdio = open_stdio(
-        &key,
-        &settings.stdin,
-        &settings.stdout,
-        &settings.stderr,
-        errors,
-    );
+    let stdio = open_stdio(&key, &settings.stdin, &settings.stdout, &settings.stderr, errors);
     let user = find_identity(&key, settings, errors);
     let request = Request {
         addresses: settings.bind.value.clone(),
@@ -131,14 +111,7 @@ fn prepare_server(
         receive_buffer: usize::try_from(settings.receive_buffer.value).unwrap_or(usize::MAX),
     };
     let listeners = listeners.ok()?;
-    Some(Server {
-        config,
-        serve,
-        limits,
-        listeners,
-        user,
-        stdio,
-    })
+    Some(Server { config, serve, limits, listeners, user, stdio })
 }
 
 /// Goes to the directory to work in. Every path is absolute by now.
@@ -188,11 +161,7 @@ fn open_stdio(
         |name: &str, path: &Option<Sourced<PathBuf>>, open: fn(&Path) -> io::Result<File>| {
             let path = path.as_ref()?;
             let explain = |error| format!("cannot open `{}`: {error}", path.value.display());
-            errors.keep(
-                &format!("{key}.{name}"),
-                &path.origin,
-                open(&path.value).map_err(explain),
-            )
+            errors.keep(&format!("{key}.{name}"), &path.origin, open(&path.value).map_err(explain))
         };
     Stdio {
         stdin: open("stdin", stdin, open_input),
@@ -204,18 +173,10 @@ fn open_stdio(
 /// Finds the user and group a server's workers run as, and checks that they may.
 fn find_identity(key: &str, config: &ServerSettings, errors: &mut Errors) -> Option<Identity> {
     let user = config.user.as_ref().and_then(|user| {
-        errors.keep(
-            &format!("{key}.user"),
-            &user.origin,
-            privilege::find_user(&user.value),
-        )
+        errors.keep(&format!("{key}.user"), &user.origin, privilege::find_user(&user.value))
     });
     let group = config.group.as_ref().and_then(|group| {
-        errors.keep(
-            &format!("{key}.group"),
-            &group.origin,
-            privilege::find_group(&group.value),
-        )
+        errors.keep(&format!("{key}.group"), &group.origin, privilege::find_group(&group.value))
     });
     let identity = match (user, group) {
         (Some(user), Some(group)) => user.with_group(group),
@@ -227,11 +188,7 @@ fn find_identity(key: &str, config: &ServerSettings, errors: &mut Errors) -> Opt
         return Some(identity);
     }
     if let Some(wanted) = config.user.as_ref().or(config.group.as_ref()) {
-        let name = if config.user.is_some() {
-            "user"
-        } else {
-            "group"
-        };
+        let name = if config.user.is_some() { "user" } else { "group" };
         let problem = format!(
             "only root may run workers as `{}`; start as root, or leave out `user` and `group`",
             wanted.value

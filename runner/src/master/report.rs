@@ -16,49 +16,24 @@ impl MasterProcess {
         match report {
             Report::Started => self.started(),
             Report::StartFailed(failure) => self.start_failed(&failure),
-            Report::WorkerReady {
-                slot,
-                generation,
-                pid,
-                after,
-            } => {
+            Report::WorkerReady { slot, generation, pid, after } => {
                 tracing::info!(
                     worker = %self.place(slot, generation), pid = pid.0, ?after, "worker ready"
                 );
             }
             Report::WorkerExit(exit) => self.worker_exit(&exit),
-            Report::ForkFailed {
-                slot,
-                generation,
-                reason,
-            } => {
+            Report::ForkFailed { slot, generation, reason } => {
                 tracing::error!(worker = %self.place(slot, generation), "{reason}");
             }
-            Report::BackOff {
-                slot,
-                delay,
-                failures,
-            } => {
+            Report::BackOff { slot, delay, failures } => {
                 let server = self.name(slot);
                 let slot = slot.slot;
-                tracing::warn!(
-                    server,
-                    slot,
-                    failures,
-                    ?delay,
-                    "waiting before the next try"
-                );
+                tracing::warn!(server, slot, failures, ?delay, "waiting before the next try");
             }
-            Report::ReloadFinished {
-                generation,
-                result: Ok(()),
-            } => {
+            Report::ReloadFinished { generation, result: Ok(()) } => {
                 tracing::info!(generation, "reload finished");
             }
-            Report::ReloadFinished {
-                generation,
-                result: Err(error),
-            } => {
+            Report::ReloadFinished { generation, result: Err(error) } => {
                 let reason = self.explain_reload(&error);
                 tracing::error!(generation, "reload failed: {reason}");
             }
@@ -108,19 +83,14 @@ impl MasterProcess {
         } else {
             tracing::error!(uptime = ?exit.uptime(), "{exit}");
         }
-        let _ = self.hook("worker_exit", |hooks, master| {
-            hooks.worker_exit(master, &exit)
-        });
+        let _ = self.hook("worker_exit", |hooks, master| hooks.worker_exit(master, &exit));
     }
 
     fn explain_reload(&self, error: &ReloadError) -> String {
         match error {
             ReloadError::Worker(failure) => {
                 let worker = self.place(failure.slot, failure.generation);
-                format!(
-                    "worker {worker}: {}; the old workers go on serving",
-                    failure.reason
-                )
+                format!("worker {worker}: {}; the old workers go on serving", failure.reason)
             }
             ReloadError::Superseded { by } => format!("generation {by} was asked for meanwhile"),
             ReloadError::Stopping => "the program stops".to_owned(),
@@ -144,10 +114,7 @@ impl MasterProcess {
     }
 
     fn name(&self, slot: SlotId) -> &str {
-        self.info
-            .servers
-            .get(slot.server)
-            .map_or("?", |server| server.name())
+        self.info.servers.get(slot.server).map_or("?", |server| server.name())
     }
 
     /// `name slot/generation`, as in the titles of processes.
@@ -160,12 +127,8 @@ impl MasterProcess {
 pub(super) fn log_listeners(servers: &[Server]) {
     for server in servers {
         let config = &server.config;
-        let addresses: Vec<_> = server
-            .listeners
-            .addresses()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let addresses: Vec<_> =
+            server.listeners.addresses().iter().map(ToString::to_string).collect();
         tracing::info!(
             server = config.name.value,
             kind = %config.kind,

@@ -83,23 +83,13 @@ fn begin(
 
 impl MasterProcess {
     fn new(prepared: Prepared, hooks: Box<dyn Hooks>, signals: Signals) -> io::Result<Self> {
-        let Prepared {
-            config,
-            servers,
-            stdio,
-            pid_file,
-        } = prepared;
+        let Prepared { config, servers, stdio, pid_file } = prepared;
         let title = Title::prepare();
         if let Some(title) = title {
             title.set(&format!("{}: master", config.name.value));
         }
         log_listeners(&servers);
-        if config.daemonize.value {
-            fill(stdio)?
-        } else {
-            stdio
-        }
-        .redirect()?;
+        if config.daemonize.value { fill(stdio)? } else { stdio }.redirect()?;
         let info = describe(&config.name.value, &servers);
         let settings: Vec<_> = servers.iter().map(supervisor_settings).collect();
         let began = Instant::now();
@@ -128,15 +118,8 @@ impl MasterProcess {
                 }
             }
             let now = self.began.elapsed();
-            let timeout = self
-                .supervisor
-                .poll_timeout()
-                .map(|at| at.saturating_sub(now));
-            match self
-                .signals
-                .as_ref()
-                .map(|signals| wait(signals, &self.live, timeout))
-            {
+            let timeout = self.supervisor.poll_timeout().map(|at| at.saturating_sub(now));
+            match self.signals.as_ref().map(|signals| wait(signals, &self.live, timeout)) {
                 Some(Ok(happened)) => self.look(&happened),
                 // Without poll(2) there is no supervision; the workers notice that we are gone.
                 Some(Err(error)) => {
@@ -178,10 +161,7 @@ impl MasterProcess {
         for word in words {
             self.tell(match word {
                 Word::Ready => Event::Ready { pid: Pid(pid) },
-                Word::Failed(reason) => Event::Failed {
-                    pid: Pid(pid),
-                    reason,
-                },
+                Word::Failed(reason) => Event::Failed { pid: Pid(pid), reason },
             });
         }
         let status = match ended {
@@ -194,10 +174,7 @@ impl MasterProcess {
             }
         };
         self.live.remove(&pid);
-        self.tell(Event::Exited {
-            pid: Pid(pid),
-            status,
-        });
+        self.tell(Event::Exited { pid: Pid(pid), status });
     }
 
     /// What a signal to the master means.
@@ -220,16 +197,8 @@ impl MasterProcess {
         match action {
             Action::Fork { slot, generation } => {
                 let event = match self.spawn(slot, generation) {
-                    Ok(pid) => Event::Forked {
-                        slot,
-                        generation,
-                        pid: Pid(pid),
-                    },
-                    Err(error) => Event::ForkFailed {
-                        slot,
-                        generation,
-                        reason: error.to_string(),
-                    },
+                    Ok(pid) => Event::Forked { slot, generation, pid: Pid(pid) },
+                    Err(error) => Event::ForkFailed { slot, generation, reason: error.to_string() },
                 };
                 self.tell(event);
             }
@@ -286,10 +255,7 @@ fn describe(name: &str, servers: &[Server]) -> Master {
         addresses: server.listeners.addresses().to_vec(),
         workers: server.config.settings.workers.value,
     };
-    Master {
-        name: name.to_owned(),
-        servers: servers.iter().map(info).collect(),
-    }
+    Master { name: name.to_owned(), servers: servers.iter().map(info).collect() }
 }
 
 fn supervisor_settings(server: &Server) -> ServerSettings {

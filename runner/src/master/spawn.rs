@@ -47,11 +47,7 @@ impl MasterProcess {
         self.launcher.take();
         self.pid_file.take();
         Seed {
-            identity: Identity {
-                server: server.config.name.value,
-                slot: slot.slot,
-                generation,
-            },
+            identity: Identity { server: server.config.name.value, slot: slot.slot, generation },
             serve: server.serve,
             limits: server.limits,
             listeners: server.listeners.take(slot.slot),

@@ -44,10 +44,7 @@ pub(super) fn wait(
         .map(|(_, pid)| pid)
         .collect();
     workers.dedup();
-    Ok(Happened {
-        signals: is_set(&descriptors[0]),
-        workers,
-    })
+    Ok(Happened { signals: is_set(&descriptors[0]), workers })
 }
 
 /// In whole milliseconds, rounded up: waking up too early would only mean to wait again.
@@ -56,8 +53,5 @@ fn poll_timeout(timeout: Option<Duration>) -> PollTimeout {
         return PollTimeout::NONE;
     };
     let millis = timeout.as_nanos().div_ceil(1_000_000);
-    i32::try_from(millis)
-        .ok()
-        .and_then(|millis| millis.try_into().ok())
-        .unwrap_or(PollTimeout::MAX)
+    i32::try_from(millis).ok().and_then(|millis| millis.try_into().ok()).unwrap_or(PollTimeout::MAX)
 }

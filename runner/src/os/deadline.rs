@@ -25,10 +25,7 @@ impl Fuse {
         // SAFETY: no other reference to the timer exists: this is the only access to it, and a
         // signal does not interrupt its own handler.
         let timer = unsafe { &mut *self.timer.get() };
-        let _ = timer.set(
-            Expiration::OneShot(self.after.into()),
-            TimerSetTimeFlags::empty(),
-        );
+        let _ = timer.set(Expiration::OneShot(self.after.into()), TimerSetTimeFlags::empty());
     }
 }
 
@@ -37,15 +34,9 @@ impl Fuse {
 /// A worker that drains ends by itself long before. One whose only thread is stuck cannot, and
 /// when its master is gone nobody else would end it.
 pub(crate) fn kill_self_after_quit(after: Duration) -> io::Result<()> {
-    let notify = SigevNotify::SigevSignal {
-        signal: Signal::SIGKILL,
-        si_value: 0,
-    };
+    let notify = SigevNotify::SigevSignal { signal: Signal::SIGKILL, si_value: 0 };
     let timer = Timer::new(ClockId::CLOCK_MONOTONIC, SigEvent::new(notify))?;
-    let fuse = Fuse {
-        timer: UnsafeCell::new(timer),
-        after,
-    };
+    let fuse = Fuse { timer: UnsafeCell::new(timer), after };
     // SAFETY: the action makes one async-signal-safe call and neither allocates nor locks.
     unsafe { signal_hook::low_level::register(libc::SIGQUIT, move || fuse.light()) }?;
     Ok(())

@@ -36,11 +36,7 @@ impl fmt::Display for ForkError {
 /// Whether this process may fork.
 pub(crate) fn check_threads() -> Result<(), ForkError> {
     let threads = thread_names();
-    if threads.len() > 1 {
-        Err(ForkError::Threads(threads))
-    } else {
-        Ok(())
-    }
+    if threads.len() > 1 { Err(ForkError::Threads(threads)) } else { Ok(()) }
 }
 
 /// Forks; the child runs `child`, exits with what it returns, and never comes back from here.
@@ -105,9 +101,6 @@ mod tests {
             panic!("forked with more than one thread");
         };
         let text = error.to_string();
-        assert!(
-            text.contains("threads") && text.contains("worker_start"),
-            "{text}"
-        );
+        assert!(text.contains("threads") && text.contains("worker_start"), "{text}");
     }
 }

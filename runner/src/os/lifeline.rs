@@ -11,9 +11,7 @@ use std::io;
 pub(crate) fn drain_when_parent_dies(parent: i32) -> io::Result<()> {
     prctl::set_pdeathsig(Signal::SIGQUIT)?;
     if getppid() != Pid::from_raw(parent) {
-        return Err(io::Error::other(
-            "the master ended while this worker started",
-        ));
+        return Err(io::Error::other("the master ended while this worker started"));
     }
     Ok(())
 }

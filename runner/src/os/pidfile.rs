@@ -45,10 +45,7 @@ impl PidFile {
             }
             // Its last owner may have removed it between the open and the lock.
             if is_at(&file, path) {
-                return Ok(Self {
-                    path: path.to_owned(),
-                    file,
-                });
+                return Ok(Self { path: path.to_owned(), file });
             }
         }
     }
@@ -71,11 +68,7 @@ impl PidFile {
 
 /// The pid of the process that holds the file at `path`; none when nobody does.
 pub(crate) fn holder(path: &Path) -> io::Result<Option<i32>> {
-    let file = match OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(path)
-    {
+    let file = match OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -84,10 +77,7 @@ pub(crate) fn holder(path: &Path) -> io::Result<Option<i32>> {
         Ok(()) => Ok(None),
         Err(TryLockError::WouldBlock) => match read_pid(&file) {
             Some(pid) => Ok(Some(pid)),
-            None => Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "it holds no number",
-            )),
+            None => Err(io::Error::new(io::ErrorKind::InvalidData, "it holds no number")),
         },
         Err(TryLockError::Error(error)) => Err(error),
     }
@@ -130,11 +120,7 @@ mod tests {
     fn the_lock_decides_and_the_number_informs() {
         let directory = tempfile::tempdir().unwrap();
         // A number left behind by a process that is gone, in three disguises: none may matter.
-        for stale in [
-            process::id().to_string(),
-            "1".to_owned(),
-            "not a number".to_owned(),
-        ] {
+        for stale in [process::id().to_string(), "1".to_owned(), "not a number".to_owned()] {
             fs::write(path(&directory), stale).unwrap();
             let mut held = PidFile::acquire(&path(&directory)).unwrap();
             held.write().unwrap();
@@ -166,10 +152,7 @@ mod tests {
     fn follows_no_link() {
         let directory = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(directory.path().join("target"), path(&directory)).unwrap();
-        assert!(matches!(
-            PidFile::acquire(&path(&directory)),
-            Err(PidFileError::Io(_))
-        ));
+        assert!(matches!(PidFile::acquire(&path(&directory)), Err(PidFileError::Io(_))));
         assert!(!directory.path().join("target").exists());
     }
 }

@@ -20,10 +20,7 @@ pub(crate) fn find_user(name: &str) -> Result<Identity, String> {
         .map_err(|error| format!("cannot look up user `{name}`: {error}"))?
         .ok_or_else(|| format!("there is no user `{name}` on this system"))?;
     let name = CString::new(user.name).map_err(|_| "the name holds a NUL byte".to_owned())?;
-    Ok(Identity {
-        user: Some((name, user.uid)),
-        gid: user.gid,
-    })
+    Ok(Identity { user: Some((name, user.uid)), gid: user.gid })
 }
 
 /// Finds the group, or says why there is none.
@@ -51,20 +48,14 @@ impl Identity {
     }
 
     fn is_current(&self) -> bool {
-        self.user
-            .as_ref()
-            .is_none_or(|(_, uid)| *uid == Uid::effective())
+        self.user.as_ref().is_none_or(|(_, uid)| *uid == Uid::effective())
             && self.gid == Gid::effective()
     }
 
     /// Becomes it for good: groups, then group, then user, then a look that it is so.
     pub(crate) fn assume(&self) -> io::Result<()> {
         if !Uid::effective().is_root() {
-            return if self.is_current() {
-                Ok(())
-            } else {
-                Err(nix::errno::Errno::EPERM.into())
-            };
+            return if self.is_current() { Ok(()) } else { Err(nix::errno::Errno::EPERM.into()) };
         }
         match &self.user {
             Some((name, _)) => initgroups(name, self.gid)?,
@@ -80,14 +71,11 @@ impl Identity {
     /// Fails unless every id is the wanted one and root is out of reach.
     fn verify(&self) -> io::Result<()> {
         let group = getresgid()?;
-        let mut held = [group.real, group.effective, group.saved]
-            .iter()
-            .all(|gid| *gid == self.gid);
+        let mut held =
+            [group.real, group.effective, group.saved].iter().all(|gid| *gid == self.gid);
         if let Some((name, uid)) = &self.user {
             let user = getresuid()?;
-            held &= [user.real, user.effective, user.saved]
-                .iter()
-                .all(|held| held == uid);
+            held &= [user.real, user.effective, user.saved].iter().all(|held| held == uid);
             let mut wanted = getgrouplist(name, self.gid)?;
             let mut groups = getgroups()?;
             wanted.sort_by_key(|gid| gid.as_raw());
@@ -102,9 +90,7 @@ impl Identity {
         if held {
             Ok(())
         } else {
-            Err(io::Error::other(
-                "the kernel did not give up the old user and groups",
-            ))
+            Err(io::Error::other("the kernel did not give up the old user and groups"))
         }
     }
 }

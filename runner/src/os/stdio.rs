@@ -37,9 +37,5 @@ pub(crate) fn open_input(path: &Path) -> io::Result<File> {
 
 /// Opens a file to append output to; a new one is readable by its owner and group only.
 pub(crate) fn open_output(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .open(path)
+    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
 }

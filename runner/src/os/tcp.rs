@@ -19,9 +19,5 @@ pub(crate) fn defer_accept(listener: impl AsFd, longest: Duration) -> io::Result
             size,
         )
     };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

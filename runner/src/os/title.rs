@@ -20,10 +20,7 @@ impl Title {
     /// a title may be as long as both. Without `/proc` there is no title.
     ///
     /// To be called while the process has one thread.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "to move the environment, with one thread"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "to move the environment, with one thread")]
     pub(crate) fn prepare() -> Option<Self> {
         let (arguments, environment) = areas()?;
         // Writing over the arguments also changes what `std::env::args` reads, which points there.
@@ -37,19 +34,12 @@ impl Title {
         } else {
             arguments.1 - arguments.0
         };
-        (length > 1).then_some(Self {
-            start: arguments.0,
-            length,
-        })
+        (length > 1).then_some(Self { start: arguments.0, length })
     }
 
     /// Shows `title` from now on, cut to the room there is.
     pub(crate) fn set(self, title: &str) {
-        let text: Vec<u8> = title
-            .bytes()
-            .filter(|byte| *byte != 0)
-            .take(self.length - 1)
-            .collect();
+        let text: Vec<u8> = title.bytes().filter(|byte| *byte != 0).take(self.length - 1).collect();
         // SAFETY: the range is this process's own argument and environment strings (proc(5),
         // /proc/pid/stat), mapped writable for its whole life; nothing else points into it after
         // `prepare` but the arguments, which this process has read before.

@@ -46,13 +46,7 @@ pub(crate) async fn run<P: Protocol>(
     session: Session,
     construct: impl AsyncFnOnce(Worker) -> Result<P::Handler>,
 ) -> Result {
-    let Session {
-        identity,
-        limits,
-        listeners,
-        shutdown,
-        ready,
-    } = session;
+    let Session { identity, limits, listeners, shutdown, ready } = session;
     let worker = Worker::new::<P::Conn>(identity, shutdown.clone());
     let handler = tokio::select! {
         handler = catch_panic(construct(worker.clone())) => Arc::new(handler??),
@@ -77,11 +71,7 @@ pub(crate) async fn run<P: Protocol>(
     }
     if timeout(CLOSE_GRACE, admission.finished()).await.is_err() {
         let open = admission.open();
-        tracing::warn!(
-            server = worker.server(),
-            open,
-            "`close` took too long and was left"
-        );
+        tracing::warn!(server = worker.server(), open, "`close` took too long and was left");
     }
     notify("worker_stop", handler.worker_stop(&worker)).await;
     Ok(())

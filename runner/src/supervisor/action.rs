@@ -10,10 +10,7 @@ use super::{Command, ExitStatus, Generation, Pid, SlotId, Time};
 pub(crate) enum Action {
     /// Fork a worker, and answer with [`Event::Forked`](super::Event::Forked) or
     /// [`Event::ForkFailed`](super::Event::ForkFailed) before any other event.
-    Fork {
-        slot: SlotId,
-        generation: Generation,
-    },
+    Fork { slot: SlotId, generation: Generation },
     /// Make a worker leave. It may have exited already.
     Signal { pid: Pid, how: Leave },
     /// Tell the log, the hooks and whoever waits for an outcome.
@@ -47,31 +44,15 @@ pub(crate) enum Report {
     /// The start is given up: all workers are stopped, and the program ends with code 1.
     StartFailed(StartFailure),
     /// A worker is READY, so long after its fork.
-    WorkerReady {
-        slot: SlotId,
-        generation: Generation,
-        pid: Pid,
-        after: Time,
-    },
+    WorkerReady { slot: SlotId, generation: Generation, pid: Pid, after: Time },
     /// A worker has exited.
     WorkerExit(WorkerExit),
     /// A fork has failed.
-    ForkFailed {
-        slot: SlotId,
-        generation: Generation,
-        reason: String,
-    },
+    ForkFailed { slot: SlotId, generation: Generation, reason: String },
     /// A slot stays empty for `delay`, having failed `failures` times in a row.
-    BackOff {
-        slot: SlotId,
-        delay: Time,
-        failures: u32,
-    },
+    BackOff { slot: SlotId, delay: Time, failures: u32 },
     /// A reload is over. The workers that it replaced may still be draining.
-    ReloadFinished {
-        generation: Generation,
-        result: Result<(), ReloadError>,
-    },
+    ReloadFinished { generation: Generation, result: Result<(), ReloadError> },
     /// A command that makes no sense while the program stops.
     Ignored(Command),
     /// A program that had [`Started`](Self::Started) has stopped.
@@ -156,8 +137,7 @@ impl Actions {
 
     /// Takes back what was not begun.
     pub(super) fn withdraw_forks(&mut self) {
-        self.queue
-            .retain(|action| !matches!(action, Action::Fork { .. }));
+        self.queue.retain(|action| !matches!(action, Action::Fork { .. }));
     }
 
     pub(super) fn next(&mut self) -> Option<Action> {

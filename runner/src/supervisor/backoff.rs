@@ -23,13 +23,8 @@ impl BackOff {
         }
         let doublings = self.failures.min(31);
         self.failures = self.failures.saturating_add(1);
-        let delay = settings
-            .first_delay
-            .saturating_mul(1 << doublings)
-            .min(settings.max_delay);
-        jitter
-            .blur(delay, settings.jitter_percent)
-            .min(settings.max_delay)
+        let delay = settings.first_delay.saturating_mul(1 << doublings).min(settings.max_delay);
+        jitter.blur(delay, settings.jitter_percent).min(settings.max_delay)
     }
 
     /// How many failures there were since the last stable life.

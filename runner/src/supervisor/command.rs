@@ -19,15 +19,9 @@ impl Supervisor {
     }
 
     fn reload(&mut self, now: Time) {
-        let previous = self
-            .reload
-            .as_ref()
-            .map_or(self.generation, |reload| reload.previous);
+        let previous = self.reload.as_ref().map_or(self.generation, |reload| reload.previous);
         self.begin_generation(now);
-        self.reload = Some(Reload {
-            previous,
-            failure: None,
-        });
+        self.reload = Some(Reload { previous, failure: None });
         for slot in self.servers.iter_mut().flat_map(|server| &mut server.slots) {
             slot.stop_starting(now, &mut self.actions);
         }
@@ -72,8 +66,7 @@ impl Supervisor {
     pub(super) fn end_reload(&mut self, result: Result<(), ReloadError>) {
         if self.reload.take().is_some() {
             let generation = self.generation;
-            self.actions
-                .report(Report::ReloadFinished { generation, result });
+            self.actions.report(Report::ReloadFinished { generation, result });
         }
     }
 
@@ -85,11 +78,7 @@ impl Supervisor {
     fn stop(&mut self, now: Time, how: Leave, code: u8) {
         self.end_reload(Err(ReloadError::Stopping));
         self.withdraw_forks();
-        self.mode = Mode::Stopping {
-            how,
-            started: self.mode == Mode::Running,
-            code,
-        };
+        self.mode = Mode::Stopping { how, started: self.mode == Mode::Running, code };
         self.hurry(now, how);
     }
 

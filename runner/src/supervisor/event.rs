@@ -10,17 +10,9 @@ use super::{Generation, Pid, SlotId};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// [`Action::Fork`](super::Action::Fork) was carried out.
-    Forked {
-        slot: SlotId,
-        generation: Generation,
-        pid: Pid,
-    },
+    Forked { slot: SlotId, generation: Generation, pid: Pid },
     /// [`Action::Fork`](super::Action::Fork) could not be carried out.
-    ForkFailed {
-        slot: SlotId,
-        generation: Generation,
-        reason: String,
-    },
+    ForkFailed { slot: SlotId, generation: Generation, reason: String },
     /// A worker says that it serves.
     Ready { pid: Pid },
     /// A worker says why it cannot serve; it is about to exit. What it said is to be handed in

@@ -165,16 +165,8 @@ impl Supervisor {
     /// Something has happened. Poll the actions after this.
     pub(crate) fn handle(&mut self, now: Time, event: Event) {
         match event {
-            Event::Forked {
-                slot,
-                generation,
-                pid,
-            } => self.forked(now, slot, generation, pid),
-            Event::ForkFailed {
-                slot,
-                generation,
-                reason,
-            } => {
+            Event::Forked { slot, generation, pid } => self.forked(now, slot, generation, pid),
+            Event::ForkFailed { slot, generation, reason } => {
                 self.fork_failed(now, slot, generation, reason);
             }
             Event::Ready { pid } => {
@@ -203,10 +195,7 @@ impl Supervisor {
             self.setback(now, setback);
         }
         if self.mode == Mode::Starting {
-            let late = self
-                .servers
-                .iter()
-                .find(|server| server.start_deadline() <= now);
+            let late = self.servers.iter().find(|server| server.start_deadline() <= now);
             if let Some(failure) = late.and_then(|late| late.start_failure(self.generation)) {
                 self.fail_start(now, failure);
             }
@@ -253,19 +242,9 @@ impl Supervisor {
         let Some(setback) = slot.fork_failed(generation, reason.clone()) else {
             return;
         };
-        self.actions.report(Report::ForkFailed {
-            slot: id,
-            generation,
-            reason,
-        });
+        self.actions.report(Report::ForkFailed { slot: id, generation, reason });
         if setback.seat == Seat::Holder {
-            slot.back_off(
-                false,
-                now,
-                &self.settings,
-                &mut self.jitter,
-                &mut self.actions,
-            );
+            slot.back_off(false, now, &self.settings, &mut self.jitter, &mut self.actions);
         }
         self.setback(now, setback);
     }
@@ -286,13 +265,7 @@ impl Supervisor {
             return;
         }
         if seat == Seat::Holder {
-            slot.back_off(
-                stable,
-                now,
-                &self.settings,
-                &mut self.jitter,
-                &mut self.actions,
-            );
+            slot.back_off(stable, now, &self.settings, &mut self.jitter, &mut self.actions);
         }
         // Other failures were noticed before the exit.
         if was_starting && exit.cause == Cause::Crashed {
@@ -348,10 +321,7 @@ impl Supervisor {
 
     fn check_reloaded(&mut self) {
         if self.reload.is_some() && self.slots().all(|slot| slot.is_settled(self.generation)) {
-            let failure = self
-                .reload
-                .as_mut()
-                .and_then(|reload| reload.failure.take());
+            let failure = self.reload.as_mut().and_then(|reload| reload.failure.take());
             self.end_reload(failure.map_or(Ok(()), |failure| Err(ReloadError::Worker(failure))));
         }
     }
@@ -377,10 +347,7 @@ impl Supervisor {
 }
 
 fn slot_of(servers: &mut [Server], pid: Pid) -> Option<&mut Slot> {
-    servers
-        .iter_mut()
-        .flat_map(|server| &mut server.slots)
-        .find(|slot| slot.knows(pid))
+    servers.iter_mut().flat_map(|server| &mut server.slots).find(|slot| slot.knows(pid))
 }
 
 fn slot_at(servers: &mut [Server], id: SlotId) -> Option<&mut Slot> {

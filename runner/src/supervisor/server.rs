@@ -25,18 +25,8 @@ impl Server {
             drain: own.drain_timeout.saturating_add(all.drain_margin),
             stop: all.stop_grace,
         };
-        let slot = |slot| {
-            Slot::new(
-                SlotId {
-                    server: index,
-                    slot,
-                },
-                limits,
-            )
-        };
-        let surge = (u64::from(own.workers) * u64::from(all.surge_percent))
-            .div_ceil(100)
-            .max(1);
+        let slot = |slot| Slot::new(SlotId { server: index, slot }, limits);
+        let surge = (u64::from(own.workers) * u64::from(all.surge_percent)).div_ceil(100).max(1);
         Self {
             slots: (0..own.workers).map(slot).collect(),
             start_timeout: own.start_timeout,
@@ -55,16 +45,9 @@ impl Server {
 
     /// Begins to replace workers older than `generation`, as many as may be replaced at a time.
     pub(super) fn replace(&mut self, generation: Generation, actions: &mut Actions) {
-        let successors = self
-            .slots
-            .iter()
-            .filter(|slot| slot.has_successor())
-            .count();
+        let successors = self.slots.iter().filter(|slot| slot.has_successor()).count();
         let budget = self.surge.saturating_sub(successors);
-        let outdated = self
-            .slots
-            .iter_mut()
-            .filter(|slot| slot.wants_successor(generation));
+        let outdated = self.slots.iter_mut().filter(|slot| slot.wants_successor(generation));
         for slot in outdated.take(budget) {
             slot.replace(generation, actions);
         }
@@ -93,11 +76,7 @@ impl Server {
 
     /// When the start fails for lack of this server, or `NEVER`.
     pub(super) fn start_deadline(&self) -> Time {
-        if self.started {
-            NEVER
-        } else {
-            self.start_deadline
-        }
+        if self.started { NEVER } else { self.start_deadline }
     }
 
     /// Why it has not started in time.
@@ -105,10 +84,6 @@ impl Server {
         let slot = self.slots.iter().find(|slot| !slot.is_ready())?;
         let timeout = Reason::Timeout(self.start_timeout);
         let reason = slot.last_failure().cloned().unwrap_or(timeout);
-        Some(StartFailure {
-            slot: slot.id,
-            generation,
-            reason,
-        })
+        Some(StartFailure { slot: slot.id, generation, reason })
     }
 }

@@ -74,11 +74,7 @@ impl Slot {
 
     /// Asks for a successor.
     pub(super) fn replace(&mut self, generation: Generation, actions: &mut Actions) {
-        debug_assert!(
-            self.is_outdated(generation),
-            "the holder of {:?} stays",
-            self.id
-        );
+        debug_assert!(self.is_outdated(generation), "the holder of {:?} stays", self.id);
         self.fork(generation, actions);
     }
 
@@ -110,11 +106,7 @@ impl Slot {
         self.fork_at = now.saturating_add(delay);
         if self.is_vacant() && !delay.is_zero() {
             let failures = self.back_off.failures();
-            actions.report(Report::BackOff {
-                slot: self.id,
-                delay,
-                failures,
-            });
+            actions.report(Report::BackOff { slot: self.id, delay, failures });
         }
     }
 
@@ -135,11 +127,7 @@ impl Slot {
             return;
         }
         self.forking = None;
-        let seat = if self.holder.is_none() {
-            &mut self.holder
-        } else {
-            &mut self.successor
-        };
+        let seat = if self.holder.is_none() { &mut self.holder } else { &mut self.successor };
         *seat = Some(worker);
     }
 
@@ -150,11 +138,7 @@ impl Slot {
         reason: String,
     ) -> Option<Setback> {
         self.forking.take_if(|asked| *asked == generation)?;
-        let seat = if self.holder.is_none() {
-            Seat::Holder
-        } else {
-            Seat::Successor
-        };
+        let seat = if self.holder.is_none() { Seat::Holder } else { Seat::Successor };
         Some(self.setback(seat, generation, Reason::NotForked(reason)))
     }
 
@@ -167,12 +151,7 @@ impl Slot {
             return;
         };
         let generation = worker.generation;
-        actions.report(Report::WorkerReady {
-            slot: self.id,
-            generation,
-            pid,
-            after,
-        });
+        actions.report(Report::WorkerReady { slot: self.id, generation, pid, after });
         if seat == Seat::Successor
             && let Some(mut replaced) = std::mem::replace(&mut self.holder, self.successor.take())
         {
@@ -185,9 +164,7 @@ impl Slot {
     pub(super) fn failed(&mut self, pid: Pid, reason: String) -> Option<Setback> {
         let (seat, worker) = self.find(pid)?;
         let generation = worker.generation;
-        worker
-            .failed(&reason)
-            .then(|| self.setback(seat, generation, Reason::Reported(reason)))
+        worker.failed(&reason).then(|| self.setback(seat, generation, Reason::Reported(reason)))
     }
 
     /// Kills the workers whose time is up.
@@ -196,10 +173,7 @@ impl Slot {
         for worker in &mut self.leaving {
             worker.expire(now, actions);
         }
-        let seats = [
-            (Seat::Holder, &mut self.holder),
-            (Seat::Successor, &mut self.successor),
-        ];
+        let seats = [(Seat::Holder, &mut self.holder), (Seat::Successor, &mut self.successor)];
         for (seat, worker) in seats {
             if let Some(worker) = worker
                 && let Some(reason) = worker.expire(now, actions)
@@ -232,14 +206,7 @@ impl Slot {
         reason: Reason,
     ) -> Setback {
         self.last_failure = Some(reason.clone());
-        Setback {
-            seat,
-            failure: StartFailure {
-                slot: self.id,
-                generation,
-                reason,
-            },
-        }
+        Setback { seat, failure: StartFailure { slot: self.id, generation, reason } }
     }
 
     // What processes are told.
@@ -267,18 +234,9 @@ impl Slot {
 
     /// Stops the oldest that drain, if they are too many.
     fn bound_draining(&mut self, now: Time, actions: &mut Actions) {
-        let draining = self
-            .leaving
-            .iter()
-            .filter(|worker| worker.is_draining())
-            .count();
+        let draining = self.leaving.iter().filter(|worker| worker.is_draining()).count();
         let surplus = draining.saturating_sub(MAX_DRAINING);
-        for worker in self
-            .leaving
-            .iter_mut()
-            .filter(|worker| worker.is_draining())
-            .take(surplus)
-        {
+        for worker in self.leaving.iter_mut().filter(|worker| worker.is_draining()).take(surplus) {
             worker.leave(Leave::Stop, now, actions);
         }
     }
@@ -296,11 +254,7 @@ impl Slot {
 
     /// Whether its holder serves and is older than `generation`.
     fn is_outdated(&self, generation: Generation) -> bool {
-        self.is_ready()
-            && self
-                .holder
-                .as_ref()
-                .is_some_and(|it| it.generation < generation)
+        self.is_ready() && self.holder.as_ref().is_some_and(|it| it.generation < generation)
     }
 
     pub(super) fn has_successor(&self) -> bool {
@@ -337,11 +291,7 @@ impl Slot {
 
     /// When it is filled if it is vacant, or `NEVER`.
     pub(super) fn fill_at(&self) -> Time {
-        if self.is_vacant() {
-            self.fork_at
-        } else {
-            NEVER
-        }
+        if self.is_vacant() { self.fork_at } else { NEVER }
     }
 
     /// A line for each process, and one for a slot that backs off.
@@ -351,9 +301,7 @@ impl Slot {
             slot: self.id,
             generation,
             pid: None,
-            state: State::BackOff {
-                until: self.fork_at,
-            },
+            state: State::BackOff { until: self.fork_at },
         });
         let workers = self.workers().map(|worker| WorkerStatus {
             slot: self.id,
@@ -366,31 +314,16 @@ impl Slot {
 
     fn find(&mut self, pid: Pid) -> Option<(Seat, &mut Worker)> {
         let holder = self.holder.iter_mut().map(|worker| (Seat::Holder, worker));
-        let successor = self
-            .successor
-            .iter_mut()
-            .map(|worker| (Seat::Successor, worker));
-        let leaving = self
-            .leaving
-            .iter_mut()
-            .map(|worker| (Seat::Leaving, worker));
-        holder
-            .chain(successor)
-            .chain(leaving)
-            .find(|(_, worker)| worker.pid == pid)
+        let successor = self.successor.iter_mut().map(|worker| (Seat::Successor, worker));
+        let leaving = self.leaving.iter_mut().map(|worker| (Seat::Leaving, worker));
+        holder.chain(successor).chain(leaving).find(|(_, worker)| worker.pid == pid)
     }
 
     fn workers(&self) -> impl Iterator<Item = &Worker> {
-        self.leaving
-            .iter()
-            .chain(&self.holder)
-            .chain(&self.successor)
+        self.leaving.iter().chain(&self.holder).chain(&self.successor)
     }
 
     fn workers_mut(&mut self) -> impl Iterator<Item = &mut Worker> {
-        self.leaving
-            .iter_mut()
-            .chain(&mut self.holder)
-            .chain(&mut self.successor)
+        self.leaving.iter_mut().chain(&mut self.holder).chain(&mut self.successor)
     }
 }

@@ -71,11 +71,7 @@ impl Worker {
     /// Makes it leave, unless it does already in this way or a faster one.
     pub(super) fn leave(&mut self, how: Leave, now: Time, actions: &mut Actions) {
         // A worker that does not serve has nothing to drain.
-        let how = if self.is_starting() {
-            how.max(Leave::Stop)
-        } else {
-            how
-        };
+        let how = if self.is_starting() { how.max(Leave::Stop) } else { how };
         let before = match self.phase {
             Phase::Leaving(already) if already >= how => return,
             Phase::Leaving(_) => self.deadline,
@@ -97,11 +93,7 @@ impl Worker {
         }
         let starting = self.is_starting();
         let news = self.cause.is_none();
-        let cause = if starting {
-            Cause::StartTimeout
-        } else {
-            Cause::Overdue
-        };
+        let cause = if starting { Cause::StartTimeout } else { Cause::Overdue };
         self.cause.get_or_insert(cause);
         self.leave(Leave::Kill, now, actions);
         (starting && news).then_some(Reason::Timeout(self.limits.start))

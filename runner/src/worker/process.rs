@@ -52,13 +52,10 @@ fn become_worker(seed: &mut Seed) -> Result<(), String> {
         let what = what.to_owned();
         move |error: io::Error| format!("{what}: {error}")
     };
-    std::mem::take(&mut seed.stdio)
-        .redirect()
-        .map_err(describe("cannot redirect"))?;
+    std::mem::take(&mut seed.stdio).redirect().map_err(describe("cannot redirect"))?;
     show(seed.title, &seed.identity, WorkerState::Starting);
     if let Some(user) = &seed.user {
-        user.assume()
-            .map_err(describe("cannot change to the user"))?;
+        user.assume().map_err(describe("cannot change to the user"))?;
     }
     lifeline::drain_when_parent_dies(seed.master_pid)
         .map_err(describe("cannot watch the master"))?;
@@ -71,20 +68,8 @@ fn become_worker(seed: &mut Seed) -> Result<(), String> {
 /// Shows in `ps` what the worker is at.
 pub(super) fn show(title: Option<Title>, identity: &Identity, state: WorkerState) {
     if let Some(title) = title {
-        let Identity {
-            server,
-            slot,
-            generation,
-        } = identity.clone();
-        title.set(
-            &WorkerTitle {
-                server,
-                slot,
-                generation,
-                state,
-            }
-            .to_string(),
-        );
+        let Identity { server, slot, generation } = identity.clone();
+        title.set(&WorkerTitle { server, slot, generation, state }.to_string());
     }
 }
 

@@ -25,10 +25,7 @@ pub(super) fn serve(seed: Seed) -> u8 {
             code
         }
         Err(error) => {
-            report_failure(
-                &seed.channel,
-                &format!("cannot start the async runtime: {error}"),
-            );
+            report_failure(&seed.channel, &format!("cannot start the async runtime: {error}"));
             EXIT_START_FAILED
         }
     }
@@ -44,16 +41,7 @@ fn build(threads: u32) -> io::Result<Runtime> {
 }
 
 async fn serve_until_told(seed: Seed) -> u8 {
-    let Seed {
-        identity,
-        serve,
-        limits,
-        listeners,
-        channel,
-        title,
-        drain_timeout,
-        ..
-    } = seed;
+    let Seed { identity, serve, limits, listeners, channel, title, drain_timeout, .. } = seed;
     let shutdown = Shutdown::default();
     let served = async {
         let master = Master::listen(&channel)?;
@@ -65,13 +53,7 @@ async fn serve_until_told(seed: Seed) -> u8 {
             show(WorkerState::Ready);
             report_ready(&channel);
         });
-        let session = Session {
-            identity,
-            limits,
-            listeners,
-            shutdown: shutdown.clone(),
-            ready,
-        };
+        let session = Session { identity, limits, listeners, shutdown: shutdown.clone(), ready };
         tokio::select! {
             served = serve.serve(session) => served,
             () = master.obey(&shutdown, drain_timeout, || show_draining(WorkerState::Draining)) => Ok(()),
@@ -103,11 +85,7 @@ impl Master {
         channel.set_nonblocking(true)?;
         let channel = tokio::net::UnixStream::from_std(channel)?;
         unblock()?;
-        Ok(Self {
-            stop,
-            drain,
-            channel,
-        })
+        Ok(Self { stop, drain, channel })
     }
 
     /// Passes on what the master says; returns when the worker has to be gone.

@@ -12,63 +12,37 @@ const CASES: [Case<'_>; 17] = [
     (
         "unknown user",
         |start| start.env("RUNNER_SERVER_WEB__USER", "nosuchuser"),
-        &[
-            "server.web.user: there is no user `nosuchuser`",
-            "RUNNER_SERVER_WEB__USER",
-        ],
+        &["server.web.user: there is no user `nosuchuser`", "RUNNER_SERVER_WEB__USER"],
         1,
     ),
     (
         "unknown group",
         |start| start.args(&["--server.web.group=nosuchgroup"]),
-        &[
-            "server.web.group: there is no group `nosuchgroup`",
-            "--server.web.group",
-        ],
+        &["server.web.group: there is no group `nosuchgroup`", "--server.web.group"],
         1,
     ),
     (
         "an address of another machine",
         |start| start.env("RUNNER_SERVER_ECHO__BIND", "203.0.113.1:0"),
-        &[
-            "server.echo.bind",
-            "203.0.113.1:0",
-            "no such address",
-            "RUNNER_SERVER_ECHO__BIND",
-        ],
+        &["server.echo.bind", "203.0.113.1:0", "no such address", "RUNNER_SERVER_ECHO__BIND"],
         1,
     ),
     (
         "pid file in no directory",
         |start| start.env("RUNNER_MASTER__PID_FILE", "nowhere/app.pid"),
-        &[
-            "master.pid_file",
-            "nowhere/app.pid",
-            "No such file",
-            "RUNNER_MASTER__PID_FILE",
-        ],
+        &["master.pid_file", "nowhere/app.pid", "No such file", "RUNNER_MASTER__PID_FILE"],
         1,
     ),
     (
         "log in no directory",
         |start| start.env("RUNNER_SERVER_WEB__STDERR", "nowhere/web.log"),
-        &[
-            "server.web.stderr",
-            "nowhere/web.log",
-            "No such file",
-            "RUNNER_SERVER_WEB__STDERR",
-        ],
+        &["server.web.stderr", "nowhere/web.log", "No such file", "RUNNER_SERVER_WEB__STDERR"],
         1,
     ),
     (
         "input that is not there",
         |start| start.env("RUNNER_MASTER__STDIN", "nowhere"),
-        &[
-            "master.stdin",
-            "nowhere",
-            "No such file",
-            "RUNNER_MASTER__STDIN",
-        ],
+        &["master.stdin", "nowhere", "No such file", "RUNNER_MASTER__STDIN"],
         1,
     ),
     (
@@ -85,9 +59,7 @@ const CASES: [Case<'_>; 17] = [
     (
         "malformed toml",
         |start| {
-            start
-                .file("other.toml", "[master\npid_file = 1\n")
-                .args(&["--config", "other.toml"])
+            start.file("other.toml", "[master\npid_file = 1\n").args(&["--config", "other.toml"])
         },
         &["other.toml:1:"],
         2,
@@ -134,12 +106,7 @@ const CASES: [Case<'_>; 17] = [
         &["workers", "5000", "1024"],
         2,
     ),
-    (
-        "unknown verb",
-        |start| start.args(&["strat"]),
-        &["strat", "start"],
-        2,
-    ),
+    ("unknown verb", |start| start.args(&["strat"]), &["strat", "start"], 2),
     (
         "unknown flag",
         |start| start.args(&["--master.pidfile=app.pid"]),
@@ -164,12 +131,7 @@ fn a_busy_port_is_an_error_before_the_fork() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let busy = other.local_addr().unwrap().to_string();
     let ended = with_pid_file().env("RUNNER_SERVER_WEB__BIND", &busy).run();
-    let parts = [
-        "server.web.bind",
-        &busy,
-        "listens there already",
-        "RUNNER_SERVER_WEB__BIND",
-    ];
+    let parts = ["server.web.bind", &busy, "listens there already", "RUNNER_SERVER_WEB__BIND"];
     check("busy port", &ended, &parts, 1);
 }
 
@@ -196,14 +158,9 @@ fn all_mistakes_are_told_at_once() {
         .run();
     assert_eq!(ended.code, Some(1));
     assert_eq!(ended.lines.len(), 6, "{}", ended.text());
-    for part in [
-        "nosuchuser",
-        "nosuchgroup",
-        "203.0.113.1:0",
-        "203.0.113.2:0",
-        "echo.log",
-        "master.stdin",
-    ] {
+    for part in
+        ["nosuchuser", "nosuchgroup", "203.0.113.1:0", "203.0.113.2:0", "echo.log", "master.stdin"]
+    {
         assert!(ended.says(part), "no {part}: {}", ended.text());
     }
     assert!(!ended.directory().join("app.pid").exists());
@@ -217,18 +174,12 @@ fn an_odd_environment_is_no_hindrance() {
     let program = with_pid_file()
         .with(|command| {
             command.env("=C:", "odd").env("EMPTY", "");
-            command.env(
-                OsStr::from_bytes(b"NOT_UTF8_\xff"),
-                OsStr::from_bytes(b"\xff\xfe"),
-            );
+            command.env(OsStr::from_bytes(b"NOT_UTF8_\xff"), OsStr::from_bytes(b"\xff\xfe"));
             command.env("LONG", "x".repeat(100_000));
         })
         .spawn()
         .ready();
-    assert_eq!(
-        program.stop(nix::sys::signal::Signal::SIGTERM).code,
-        Some(0)
-    );
+    assert_eq!(program.stop(nix::sys::signal::Signal::SIGTERM).code, Some(0));
 }
 
 /// The file is refused when it cannot be read, not ignored.

@@ -11,10 +11,7 @@ use std::time::{Duration, Instant};
 fn a_worker_that_cannot_start_ends_the_program() {
     for (kind, reason) in [
         ("error", "cannot start: worker web 0/1: no database"),
-        (
-            "panic",
-            "cannot start: worker web 0/1: panicked: told to panic",
-        ),
+        ("panic", "cannot start: worker web 0/1: panicked: told to panic"),
         ("abort", "cannot start: worker web 0/1: ended with"),
         ("sleep", "cannot start: worker web 0/1: not ready within"),
         ("block", "cannot start: worker web 0/1: not ready within"),
@@ -26,17 +23,10 @@ fn a_worker_that_cannot_start_ends_the_program() {
             .run();
         println!("{kind}: gave up after {:?}", began.elapsed());
         assert_eq!(ended.code, Some(1), "{}", ended.text());
-        let errors: Vec<_> = ended
-            .lines
-            .iter()
-            .filter(|line| line.contains("cannot start: worker"))
-            .collect();
+        let errors: Vec<_> =
+            ended.lines.iter().filter(|line| line.contains("cannot start: worker")).collect();
         assert_eq!(errors.len(), 1, "{}", ended.text());
-        assert!(
-            errors[0].replace("web 1/1", "web 0/1").contains(reason),
-            "{kind}: {}",
-            errors[0]
-        );
+        assert!(errors[0].replace("web 1/1", "web 0/1").contains(reason), "{kind}: {}", errors[0]);
         assert!(!ended.says("hook start "), "{}", ended.text());
         assert!(!ended.directory().join("app.pid").exists());
     }
@@ -56,16 +46,10 @@ fn a_crash_loop_slows_down_and_ends() {
     let crashes = program.count("ended: crashed, SIGABRT");
     let took = began.elapsed();
     println!("{crashes} crashes in {took:?}");
-    assert!(
-        took > Duration::from_millis(500),
-        "no pause between {crashes} crashes"
-    );
+    assert!(took > Duration::from_millis(500), "no pause between {crashes} crashes");
     // 100 ms at first and then twice as long each time, a tenth more or less, for each of two slots.
     let expected = 2.0 * ((took.as_secs_f64() / 0.09) + 2.0).log2();
-    assert!(
-        (crashes as f64) <= expected + 2.0,
-        "{crashes} crashes in {took:?}"
-    );
+    assert!((crashes as f64) <= expected + 2.0, "{crashes} crashes in {took:?}");
 
     let echo = program.workers_of("echo");
     assert_eq!(echo.len(), 1);
@@ -81,10 +65,7 @@ fn a_crash_loop_slows_down_and_ends() {
 /// (B19b, B47).
 #[test]
 fn a_handler_that_ends_its_worker_ends_no_other() {
-    for (path, cause) in [
-        ("/exit", "crashed, exit code 3"),
-        ("/overflow", "crashed, SIGABRT"),
-    ] {
+    for (path, cause) in [("/exit", "crashed, exit code 3"), ("/overflow", "crashed, SIGABRT")] {
         let program = fixture().spawn().ready();
         let web = program.address("web");
         assert!(get(web, path).is_err(), "{path} has an answer");
@@ -117,9 +98,7 @@ fn a_handler_that_fails_ends_nothing() {
 fn a_master_with_threads_does_not_fork() {
     let executable = env!("CARGO_BIN_EXE_threads");
     for (how, thread) in [("plain", "metrics"), ("tokio", "threads")] {
-        let ended = runner_tests::Program::new(executable)
-            .env("THREADS", how)
-            .run();
+        let ended = runner_tests::Program::new(executable).env("THREADS", how).run();
         assert_eq!(ended.code, Some(1), "{}", ended.text());
         assert_eq!(ended.lines.len(), 1, "{}", ended.text());
         for part in ["cannot fork", "threads", thread, "worker_start"] {
@@ -134,9 +113,7 @@ fn a_master_with_threads_does_not_fork() {
     // A connection that waits in the queue of the empty slot is not the one to look at.
     eventually("the others serve", || {
         let mut stream = connect(program.address("web")).ok()?;
-        stream
-            .set_read_timeout(Some(Duration::from_millis(200)))
-            .ok()?;
+        stream.set_read_timeout(Some(Duration::from_millis(200))).ok()?;
         get_on(&mut stream, "/").ok()
     });
     assert_eq!(program.stop(Signal::SIGTERM).code, Some(0));

@@ -15,9 +15,7 @@ use std::path::Path;
 #[test]
 fn start_returns_when_the_daemon_serves() {
     let address = free_address();
-    let started = with_pid_file()
-        .args(&["start", &format!("--server.web.bind={address}")])
-        .run();
+    let started = with_pid_file().args(&["start", &format!("--server.web.bind={address}")]).run();
     assert_eq!(started.code, Some(0), "{}", started.text());
     let daemon = Daemon::at(&started.directory().join("app.pid"));
     assert_eq!(get(address, "/").unwrap().status, 200, "it was not ready");
@@ -29,10 +27,7 @@ fn start_returns_when_the_daemon_serves() {
     assert_eq!(stat_field(pid, 7), Some(0), "it has a terminal");
     let parent = stat_field(pid, 4).unwrap();
     let parent = title_of(i32::try_from(parent).unwrap()).unwrap_or_default();
-    assert!(
-        !parent.contains("fixture"),
-        "the launcher is still there: {parent}"
-    );
+    assert!(!parent.contains("fixture"), "the launcher is still there: {parent}");
     let workers = daemon.workers();
     assert_eq!(workers.len(), WORKERS);
     for pid in workers.iter().map(|worker| worker.pid).chain([pid]) {
@@ -65,12 +60,7 @@ fn run_daemonizes_when_so_configured() {
         .run();
     assert_eq!(started.code, Some(0), "{}", started.text());
     let daemon = Daemon::at(&started.directory().join("app.pid"));
-    for pid in daemon
-        .workers()
-        .iter()
-        .map(|worker| worker.pid)
-        .chain([daemon.pid])
-    {
+    for pid in daemon.workers().iter().map(|worker| worker.pid).chain([daemon.pid]) {
         assert_eq!(proc_status(pid)["Umask"], "0022");
         let directory = fs::read_link(format!("/proc/{pid}/cwd")).unwrap();
         assert_eq!(directory, started.directory().join("work"));
@@ -123,29 +113,14 @@ fn start_fails_with_the_reason() {
     let busy = other.local_addr().unwrap().to_string();
     let timeout = ("RUNNER_SERVER_WEB__START_TIMEOUT", "2s");
     let cases: [(&[(&str, &str)], &str); 8] = [
-        (
-            &[("RUNNER_SERVER_WEB__USER", "nosuchuser")],
-            "there is no user `nosuchuser`",
-        ),
-        (
-            &[("RUNNER_SERVER_ECHO__BIND", &busy)],
-            "another program listens there already",
-        ),
+        (&[("RUNNER_SERVER_WEB__USER", "nosuchuser")], "there is no user `nosuchuser`"),
+        (&[("RUNNER_SERVER_ECHO__BIND", &busy)], "another program listens there already"),
         (&[("FIXTURE_WORKER", "error")], "no database"),
         (&[("FIXTURE_WORKER", "panic")], "told to panic"),
-        (
-            &[("FIXTURE_WORKER", "abort"), timeout],
-            "ended with signal 6",
-        ),
+        (&[("FIXTURE_WORKER", "abort"), timeout], "ended with signal 6"),
         (&[("FIXTURE_WORKER", "sleep"), timeout], "not ready"),
-        (
-            &[("FIXTURE_START", "fail")],
-            "`start` hook failed: told to fail",
-        ),
-        (
-            &[("FIXTURE_START", "panic")],
-            "`start` hook failed: panicked",
-        ),
+        (&[("FIXTURE_START", "fail")], "`start` hook failed: told to fail"),
+        (&[("FIXTURE_START", "panic")], "`start` hook failed: panicked"),
     ];
     for (environment, reason) in cases {
         let address = free_address();
@@ -157,11 +132,7 @@ fn start_fails_with_the_reason() {
         }
         let ended = start.run();
         assert_eq!(ended.code, Some(1), "{reason}: {}", ended.text());
-        let told: Vec<_> = ended
-            .lines
-            .iter()
-            .filter(|line| line.contains(reason))
-            .collect();
+        let told: Vec<_> = ended.lines.iter().filter(|line| line.contains(reason)).collect();
         assert!(!told.is_empty(), "no `{reason}` in: {}", ended.text());
         // At once: whoever starts it again must not be refused because of the failed one.
         assert!(!ended.directory().join("app.pid").exists(), "{reason}");
@@ -177,20 +148,11 @@ fn a_second_start_is_refused() {
     assert_eq!(first.code, Some(0), "{}", first.text());
     let pid_file = first.directory().join("app.pid");
     let daemon = Daemon::at(&pid_file);
-    let second = runner_tests::Program::new(FIXTURE)
-        .args(&["start"])
-        .in_directory(first.directory())
-        .run();
+    let second =
+        runner_tests::Program::new(FIXTURE).args(&["start"]).in_directory(first.directory()).run();
     assert_eq!(second.code, Some(1));
-    assert!(
-        second.says(&format!("runs already, with pid {}", daemon.pid)),
-        "{}",
-        second.text()
-    );
-    assert_eq!(
-        fs::read_to_string(&pid_file).unwrap(),
-        format!("{}\n", daemon.pid)
-    );
+    assert!(second.says(&format!("runs already, with pid {}", daemon.pid)), "{}", second.text());
+    assert_eq!(fs::read_to_string(&pid_file).unwrap(), format!("{}\n", daemon.pid));
     assert_eq!(daemon.workers().len(), WORKERS);
 }
 
@@ -199,9 +161,7 @@ fn processes_of(ended: &Ended) -> Vec<i32> {
     let ours = |pid: &i32| {
         let opened = descriptors(*pid);
         let directory = ended.directory().to_string_lossy();
-        opened
-            .iter()
-            .any(|(_, target)| target.starts_with(&*directory))
+        opened.iter().any(|(_, target)| target.starts_with(&*directory))
     };
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -210,10 +170,6 @@ fn processes_of(ended: &Ended) -> Vec<i32> {
 
 /// The address of the daemon's http server, from the socket of a worker.
 fn address_in(daemon: &Daemon) -> std::net::SocketAddr {
-    let web = daemon
-        .workers()
-        .into_iter()
-        .find(|worker| worker.server() == "web")
-        .unwrap();
+    let web = daemon.workers().into_iter().find(|worker| worker.server() == "web").unwrap();
     runner_tests::listening_address(web.pid).unwrap()
 }

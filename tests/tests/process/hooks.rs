@@ -9,17 +9,9 @@ use runner_tests::Ended;
 /// exactly once (R11, B3, B8, B46).
 #[test]
 fn hooks_come_in_order_and_once() {
-    let stops = [
-        &[Signal::SIGTERM][..],
-        &[Signal::SIGQUIT],
-        &[Signal::SIGQUIT, Signal::SIGTERM],
-    ];
+    let stops = [&[Signal::SIGTERM][..], &[Signal::SIGQUIT], &[Signal::SIGQUIT, Signal::SIGTERM]];
     for signals in stops {
-        for replacements in [
-            &[][..],
-            &[Signal::SIGUSR1],
-            &[Signal::SIGUSR2, Signal::SIGUSR1],
-        ] {
+        for replacements in [&[][..], &[Signal::SIGUSR1], &[Signal::SIGUSR2, Signal::SIGUSR1]] {
             let program = fixture().spawn().ready();
             for (replacement, generation) in replacements.iter().zip(2..) {
                 program.signal(*replacement);
@@ -36,16 +28,9 @@ fn hooks_come_in_order_and_once() {
 }
 
 fn check_order(ended: &Ended, generations: usize) {
-    let hooks: Vec<_> = ended
-        .lines
-        .iter()
-        .filter_map(|line| line.strip_prefix("hook "))
-        .collect();
+    let hooks: Vec<_> = ended.lines.iter().filter_map(|line| line.strip_prefix("hook ")).collect();
     let all = |name: &str| {
-        let named = hooks
-            .iter()
-            .enumerate()
-            .filter(|(_, hook)| hook.starts_with(name));
+        let named = hooks.iter().enumerate().filter(|(_, hook)| hook.starts_with(name));
         named.map(|(index, _)| index).collect::<Vec<usize>>()
     };
     let text = ended.text();
@@ -54,33 +39,16 @@ fn check_order(ended: &Ended, generations: usize) {
     assert_eq!(stops.len(), 2 * generations, "{text}");
     let exits = all("worker_exit");
     assert_eq!(exits.len(), WORKERS * generations, "{text}");
-    assert!(
-        exits.iter().all(|exit| hooks[*exit].ends_with("true")),
-        "{text}"
-    );
+    assert!(exits.iter().all(|exit| hooks[*exit].ends_with("true")), "{text}");
     let (start, stop) = (all("start"), all("stop"));
     assert_eq!((start.len(), stop.len()), (1, 1), "{text}");
-    assert!(
-        starts[..2].iter().all(|worker| *worker < start[0]),
-        "{text}"
-    );
-    assert!(
-        stops.iter().chain(&exits).all(|worker| *worker < stop[0]),
-        "{text}"
-    );
+    assert!(starts[..2].iter().all(|worker| *worker < start[0]), "{text}");
+    assert!(stops.iter().chain(&exits).all(|worker| *worker < stop[0]), "{text}");
     assert_eq!(stop[0], hooks.len() - 1, "{text}");
     for server in ["web 0", "web 1"] {
-        let (stopped, told) = (
-            all(&format!("worker_stop {server}")),
-            all(&format!("worker_exit {server}")),
-        );
-        assert!(
-            stopped
-                .iter()
-                .zip(&told)
-                .all(|(stopped, told)| stopped < told),
-            "{text}"
-        );
+        let (stopped, told) =
+            (all(&format!("worker_stop {server}")), all(&format!("worker_exit {server}")));
+        assert!(stopped.iter().zip(&told).all(|(stopped, told)| stopped < told), "{text}");
     }
 }
 
@@ -91,11 +59,7 @@ fn a_failing_start_hook_ends_the_program() {
         let ended = fixture().env("FIXTURE_START", kind).run();
         assert_eq!(ended.code, Some(1), "{}", ended.text());
         let line = ended.lines.iter().find(|line| line.contains("hook failed"));
-        assert!(
-            line.is_some_and(|line| line.contains(reason)),
-            "{}",
-            ended.text()
-        );
+        assert!(line.is_some_and(|line| line.contains(reason)), "{}", ended.text());
         assert!(!ended.says(" ready pid="), "{}", ended.text());
     }
 }

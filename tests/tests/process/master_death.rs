@@ -24,8 +24,7 @@ fn what_is_in_flight_survives_the_master() {
     let program = fixture().spawn().ready();
     let web = program.address("web");
     let mut busy = connect(web).unwrap();
-    busy.write_all(b"GET /slow?1500 HTTP/1.1\r\nHost: test\r\n\r\n")
-        .unwrap();
+    busy.write_all(b"GET /slow?1500 HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
     crate::start_stop::await_request(&program);
     program.signal(Signal::SIGKILL);
     eventually("nobody listens", || connect(web).is_err().then_some(()));
@@ -41,9 +40,7 @@ fn a_stuck_worker_does_not_survive_its_master() {
         let program = if kind == "handler" {
             let program = start.spawn().ready();
             let mut stuck = connect(program.address("web")).unwrap();
-            stuck
-                .write_all(b"GET /block HTTP/1.1\r\nHost: test\r\n\r\n")
-                .unwrap();
+            stuck.write_all(b"GET /block HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
             program.wait_for("blocking");
             program
         } else {
@@ -89,10 +86,7 @@ fn a_new_start_works_at_once() {
             Some(other) => start.beside(other),
             None => start,
         };
-        start
-            .env("RUNNER_SERVER_WEB__BIND", &address)
-            .spawn()
-            .ready()
+        start.env("RUNNER_SERVER_WEB__BIND", &address).spawn().ready()
     };
     let first = start(None);
     let old = first.wait_for_workers(WORKERS, 1);
@@ -105,13 +99,8 @@ fn a_new_start_works_at_once() {
         assert!(own.contains(&pid), "{pid} of {old:?} has answered");
     }
     let pid_file = second.directory().join("app.pid");
-    assert_eq!(
-        std::fs::read_to_string(pid_file).unwrap(),
-        format!("{}\n", second.pid())
-    );
+    assert_eq!(std::fs::read_to_string(pid_file).unwrap(), format!("{}\n", second.pid()));
     for worker in old {
-        eventually("the old workers are gone", || {
-            (!is_alive(worker.pid)).then_some(())
-        });
+        eventually("the old workers are gone", || (!is_alive(worker.pid)).then_some(()));
     }
 }

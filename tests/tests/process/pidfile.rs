@@ -10,23 +10,14 @@ use std::os::unix::fs::PermissionsExt;
 /// the program (R5, B10, B17).
 #[test]
 fn holds_the_pid_while_the_program_runs() {
-    let program = with_pid_file()
-        .env("RUNNER_MASTER__UMASK", "000")
-        .spawn()
-        .ready();
+    let program = with_pid_file().env("RUNNER_MASTER__UMASK", "000").spawn().ready();
     let path = program.directory().join("app.pid");
-    assert_eq!(
-        fs::read_to_string(&path).unwrap(),
-        format!("{}\n", program.pid())
-    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", program.pid()));
     let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o644, "{mode:o}");
     for worker in program.workers() {
         let opened = descriptors(worker.pid);
-        assert!(
-            !opened.iter().any(|(_, target)| target.ends_with("app.pid")),
-            "{opened:?}"
-        );
+        assert!(!opened.iter().any(|(_, target)| target.ends_with("app.pid")), "{opened:?}");
     }
     let ended = program.stop(Signal::SIGTERM);
     assert!(!ended.directory().join("app.pid").exists());
@@ -45,18 +36,11 @@ fn refuses_a_second_program() {
         .run();
     assert_eq!(second.code, Some(1));
     assert_eq!(second.lines.len(), 1, "{}", second.text());
-    assert!(
-        second.says(&format!("runs already, with pid {}", first.pid())),
-        "{}",
-        second.text()
-    );
+    assert!(second.says(&format!("runs already, with pid {}", first.pid())), "{}", second.text());
     assert!(second.says("runner.toml"), "no origin: {}", second.text());
     assert!(!first.directory().join("second.log").exists());
     let path = first.directory().join("app.pid");
-    assert_eq!(
-        fs::read_to_string(path).unwrap(),
-        format!("{}\n", first.pid())
-    );
+    assert_eq!(fs::read_to_string(path).unwrap(), format!("{}\n", first.pid()));
     assert_eq!(get(first.address("web"), "/").unwrap().status, 200);
 }
 
@@ -79,10 +63,7 @@ fn of_simultaneous_starts_one_wins() {
     }
     assert_eq!(refused, 4);
     let path = winner.directory().join("app.pid");
-    assert_eq!(
-        fs::read_to_string(&path).unwrap(),
-        format!("{}\n", winner.pid())
-    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", winner.pid()));
     assert_eq!(winner.stop(Signal::SIGTERM).code, Some(0));
 }
 
@@ -90,19 +71,10 @@ fn of_simultaneous_starts_one_wins() {
 #[test]
 fn a_number_that_is_left_over_does_not_count() {
     let own = std::process::id().to_string();
-    for content in [
-        "1\n",
-        own.as_str(),
-        "",
-        "no number",
-        "99999999999999999999\n",
-    ] {
+    for content in ["1\n", own.as_str(), "", "no number", "99999999999999999999\n"] {
         let program = with_pid_file().file("app.pid", content).spawn().ready();
         let path = program.directory().join("app.pid");
-        assert_eq!(
-            fs::read_to_string(path).unwrap(),
-            format!("{}\n", program.pid())
-        );
+        assert_eq!(fs::read_to_string(path).unwrap(), format!("{}\n", program.pid()));
     }
 }
 
@@ -110,10 +82,7 @@ fn a_number_that_is_left_over_does_not_count() {
 /// reaches the program from any directory.
 #[test]
 fn a_relative_path_is_made_absolute() {
-    let program = with_pid_file()
-        .env("RUNNER_MASTER__WORKING_DIRECTORY", "/")
-        .spawn()
-        .ready();
+    let program = with_pid_file().env("RUNNER_MASTER__WORKING_DIRECTORY", "/").spawn().ready();
     let path = program.directory().join("app.pid");
     assert!(path.exists());
     assert_eq!(program.verb(&["status"]).code, Some(0));

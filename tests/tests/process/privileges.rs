@@ -63,9 +63,8 @@ fn workers_get_the_group() {
     let Some(nobody) = root_and_nobody() else {
         return;
     };
-    let Some(group) = ["daemon", "bin", "sys"]
-        .into_iter()
-        .find_map(|name| Group::from_name(name).ok().flatten())
+    let Some(group) =
+        ["daemon", "bin", "sys"].into_iter().find_map(|name| Group::from_name(name).ok().flatten())
     else {
         println!("skipped: no group to change to");
         return;
@@ -80,15 +79,8 @@ fn workers_get_the_group() {
     for worker in program.workers() {
         let status = proc_status(worker.pid);
         assert_eq!(status["Gid"], [gid.as_str(); 4].join("\t"), "{worker:?}");
-        assert!(
-            status["Groups"].split(' ').any(|group| group == gid),
-            "{worker:?}"
-        );
-        let user = if worker.server() == "web" {
-            nobody.uid.to_string()
-        } else {
-            "0".to_owned()
-        };
+        assert!(status["Groups"].split(' ').any(|group| group == gid), "{worker:?}");
+        let user = if worker.server() == "web" { nobody.uid.to_string() } else { "0".to_owned() };
         assert_eq!(status["Uid"], [user.as_str(); 4].join("\t"), "{worker:?}");
     }
 }
@@ -130,36 +122,16 @@ fn without_privilege_the_start_is_refused() {
         std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start")
             .is_ok_and(|start| start.trim().parse::<u16>().is_ok_and(|start| start > 80));
     let cases = [
-        (
-            "RUNNER_SERVER_WEB__USER",
-            "root",
-            "only root may run workers as `root`",
-        ),
-        (
-            "RUNNER_SERVER_WEB__GROUP",
-            "root",
-            "only root may run workers as `root`",
-        ),
-        (
-            "RUNNER_MASTER__PID_FILE",
-            "/proc/app.pid",
-            "cannot use `/proc/app.pid`",
-        ),
-        (
-            "RUNNER_MASTER__STDERR",
-            "/etc/err.log",
-            "cannot open `/etc/err.log`: Permission denied",
-        ),
+        ("RUNNER_SERVER_WEB__USER", "root", "only root may run workers as `root`"),
+        ("RUNNER_SERVER_WEB__GROUP", "root", "only root may run workers as `root`"),
+        ("RUNNER_MASTER__PID_FILE", "/proc/app.pid", "cannot use `/proc/app.pid`"),
+        ("RUNNER_MASTER__STDERR", "/etc/err.log", "cannot open `/etc/err.log`: Permission denied"),
         (
             "RUNNER_SERVER_WEB__STDOUT",
             "/etc/out.log",
             "cannot open `/etc/out.log`: Permission denied",
         ),
-        (
-            "RUNNER_SERVER_WEB__BIND",
-            "127.0.0.1:80",
-            "needs root or CAP_NET_BIND_SERVICE",
-        ),
+        ("RUNNER_SERVER_WEB__BIND", "127.0.0.1:80", "needs root or CAP_NET_BIND_SERVICE"),
     ];
     for (variable, value, problem) in cases {
         if variable.ends_with("BIND") && !bind_is_privileged {
@@ -204,9 +176,8 @@ fn a_stranger_cannot_control_the_program() {
     let program = with_pid_file().spawn().ready();
     let path = program.directory().join("app.pid");
     std::fs::set_permissions(program.directory(), PermissionsExt::from_mode(0o755)).unwrap();
-    let stop = as_user(&nobody)
-        .args(&["stop", &format!("--master.pid_file={}", path.display())])
-        .run();
+    let stop =
+        as_user(&nobody).args(&["stop", &format!("--master.pid_file={}", path.display())]).run();
     assert_eq!(stop.code, Some(1), "{}", stop.text());
     assert!(stop.says("cannot signal pid"), "{}", stop.text());
     assert!(connect(program.address("web")).is_ok());
@@ -234,12 +205,8 @@ fn as_user(user: &User) -> Start {
         (directory, copy)
     });
     let start = Program::new(&COPY.1);
-    chown(
-        start.directory(),
-        Some(user.uid.as_raw()),
-        Some(user.gid.as_raw()),
-    )
-    .expect("we are root");
+    chown(start.directory(), Some(user.uid.as_raw()), Some(user.gid.as_raw()))
+        .expect("we are root");
     start.with(|command| {
         command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
     })

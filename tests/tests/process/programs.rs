@@ -11,27 +11,15 @@ type Expected<'a> = &'a [(&'a str, usize, Option<&'a str>)];
 #[test]
 fn every_way_to_write_a_program_runs() {
     let programs: [(&str, Expected<'_>); 6] = [
-        (
-            env!("CARGO_BIN_EXE_imported_main"),
-            &[("hello", 1, Some("hello\n"))],
-        ),
-        (
-            env!("CARGO_BIN_EXE_own_main"),
-            &[("hello", 1, Some("hello\n"))],
-        ),
-        (
-            env!("CARGO_BIN_EXE_several"),
-            &[("hello", 2, Some("hello\n")), ("echo", 1, None)],
-        ),
+        (env!("CARGO_BIN_EXE_imported_main"), &[("hello", 1, Some("hello\n"))]),
+        (env!("CARGO_BIN_EXE_own_main"), &[("hello", 1, Some("hello\n"))]),
+        (env!("CARGO_BIN_EXE_several"), &[("hello", 2, Some("hello\n")), ("echo", 1, None)]),
         (
             env!("CARGO_BIN_EXE_listed"),
             &[("listed", 1, Some("listed\n")), ("also_listed", 1, None)],
         ),
         (env!("CARGO_BIN_EXE_library"), &[("distant", 1, None)]),
-        (
-            env!("CARGO_BIN_EXE_modules"),
-            &[("api", 2, Some("/ from 127.0.0.1")), ("echo", 1, None)],
-        ),
+        (env!("CARGO_BIN_EXE_modules"), &[("api", 2, Some("/ from 127.0.0.1")), ("echo", 1, None)]),
     ];
     for (executable, servers) in programs {
         let mut start = Program::new(executable);
@@ -46,11 +34,7 @@ fn every_way_to_write_a_program_runs() {
         assert_eq!(program.count("listening on"), servers.len(), "{name}");
         for (server, workers, answer) in servers {
             let address = program.address(server);
-            assert_eq!(
-                program.workers_of(server).len(),
-                *workers,
-                "{name} {server}"
-            );
+            assert_eq!(program.workers_of(server).len(), *workers, "{name} {server}");
             match answer {
                 Some(answer) => {
                     let text = get(address, "/").unwrap().text();

@@ -19,9 +19,7 @@ fn reloads_under_load_lose_no_request() {
         let answered = load.answered();
         program.signal(Signal::SIGUSR2);
         program.wait_for(&format!("reload finished generation={generation}"));
-        eventually("the load goes on", || {
-            (load.answered() > answered + 50).then_some(())
-        });
+        eventually("the load goes on", || (load.answered() > answered + 50).then_some(()));
     }
     let answered = load.answered();
     assert_eq!(load.stop(), Vec::<String>::new(), "of {answered} requests");
@@ -60,10 +58,7 @@ fn a_reload_that_fails_changes_nothing() {
         ("abort", "SIGABRT"),
         ("sleep", "not ready"),
     ] {
-        let program = with_pid_file()
-            .env("RUNNER_SERVER_WEB__START_TIMEOUT", "3s")
-            .spawn()
-            .ready();
+        let program = with_pid_file().env("RUNNER_SERVER_WEB__START_TIMEOUT", "3s").spawn().ready();
         let before: BTreeSet<i32> = web_pids(&program);
         let told = program.directory().join("fixture_worker");
         std::fs::write(&told, format!("{kind} 2")).unwrap();
@@ -73,9 +68,7 @@ fn a_reload_that_fails_changes_nothing() {
         let failure = program.wait_for("reload failed");
         assert!(failure.contains("ERROR"), "{failure}");
         assert!(program.output().join("\n").contains(reason), "{kind}");
-        eventually("the failed workers are gone", || {
-            (web_pids(&program) == before).then_some(())
-        });
+        eventually("the failed workers are gone", || (web_pids(&program) == before).then_some(()));
         assert_eq!(get(program.address("web"), "/").unwrap().status, 200);
 
         std::fs::remove_file(&told).unwrap();
@@ -93,22 +86,14 @@ fn the_listeners_stay_the_same_across_generations() {
     let program = fixture().spawn().ready();
     let of_slots = |program: &Program| -> BTreeMap<String, BTreeSet<u64>> {
         let slot = |worker: Worker| {
-            let slot = worker
-                .title
-                .split('/')
-                .next()
-                .unwrap_or_default()
-                .to_owned();
+            let slot = worker.title.split('/').next().unwrap_or_default().to_owned();
             (slot, listeners(worker.pid))
         };
         program.workers().into_iter().map(slot).collect()
     };
     program.wait_for_workers(WORKERS, 1);
     let before = of_slots(&program);
-    assert!(
-        before.values().all(|listeners| listeners.len() == 1),
-        "{before:?}"
-    );
+    assert!(before.values().all(|listeners| listeners.len() == 1), "{before:?}");
     for (generation, signal) in [(2, Signal::SIGUSR1), (3, Signal::SIGUSR2)] {
         program.signal(signal);
         settle(&program, generation);
@@ -122,24 +107,16 @@ fn the_listeners_stay_the_same_across_generations() {
 /// verb knows long before that the reload has succeeded (P19, P49, P52).
 #[test]
 fn a_hung_worker_does_not_hold_up_a_reload() {
-    let program = with_pid_file()
-        .env("RUNNER_SERVER_WEB__DRAIN_TIMEOUT", "2s")
-        .spawn()
-        .ready();
+    let program = with_pid_file().env("RUNNER_SERVER_WEB__DRAIN_TIMEOUT", "2s").spawn().ready();
     let mut stuck = connect(program.address("web")).unwrap();
-    stuck
-        .write_all(b"GET /block HTTP/1.1\r\nHost: test\r\n\r\n")
-        .unwrap();
+    stuck.write_all(b"GET /block HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
     program.wait_for("blocking");
     let stopped = program.workers_of("echo").remove(0);
     stopped.signal(Signal::SIGSTOP);
 
     let reload = program.verb(&["reload"]);
     assert_eq!(reload.code, Some(0), "{}", reload.text());
-    assert!(
-        program.count("told to, but not in time") == 0,
-        "it was faster than the deadline"
-    );
+    assert!(program.count("told to, but not in time") == 0, "it was faster than the deadline");
     program.wait_for("told to, but not in time, SIGKILL");
     // The stopped one has the default deadline, which is too long to wait for.
     stopped.signal(Signal::SIGCONT);
@@ -156,9 +133,7 @@ fn slow_drains_do_not_pile_up() {
     for generation in 1..=8 {
         for _ in 0..8 {
             let mut client = connect(web).unwrap();
-            client
-                .write_all(b"GET /slow?600000 HTTP/1.1\r\nHost: test\r\n\r\n")
-                .unwrap();
+            client.write_all(b"GET /slow?600000 HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
             held.push(client);
         }
         program.signal(Signal::SIGUSR2);
@@ -180,10 +155,7 @@ fn a_stop_during_a_reload_wins() {
     std::fs::write(program.directory().join("fixture_worker"), "sleep 2").unwrap();
     program.signal(Signal::SIGUSR2);
     program.wait_for_nth("hook worker_start", 3);
-    let starting: Vec<i32> = workers_of(program.pid())
-        .iter()
-        .map(|worker| worker.pid)
-        .collect();
+    let starting: Vec<i32> = workers_of(program.pid()).iter().map(|worker| worker.pid).collect();
     let began = Instant::now();
     let ended = program.stop(Signal::SIGQUIT);
     assert_eq!(ended.code, Some(0), "{}", ended.text());

@@ -58,20 +58,10 @@ fn a_storm_of_signals_never_doubles_or_loses_a_worker() {
 fn a_signal_to_a_worker_concerns_no_other() {
     let program = fixture().spawn().ready();
     for round in 0..2 {
-        for signal in [
-            Signal::SIGTERM,
-            Signal::SIGQUIT,
-            Signal::SIGKILL,
-            Signal::SIGABRT,
-        ] {
+        for signal in [Signal::SIGTERM, Signal::SIGQUIT, Signal::SIGKILL, Signal::SIGABRT] {
             let before = program.wait_for_workers(WORKERS, 1);
             let victim = &before[round];
-            for ignored in [
-                Signal::SIGINT,
-                Signal::SIGHUP,
-                Signal::SIGUSR1,
-                Signal::SIGUSR2,
-            ] {
+            for ignored in [Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2] {
                 victim.signal(ignored);
             }
             assert!(children_of(victim.pid).is_empty(), "a worker has forked");
@@ -90,11 +80,8 @@ fn a_signal_to_a_worker_concerns_no_other() {
 fn every_worker_hears_its_signals() {
     let program = fixture().spawn().ready();
     crate::replace(&program, &program.workers()[0], Signal::SIGKILL);
-    for (generation, signal) in [
-        (1, None),
-        (2, Some(Signal::SIGUSR1)),
-        (3, Some(Signal::SIGUSR2)),
-    ] {
+    for (generation, signal) in [(1, None), (2, Some(Signal::SIGUSR1)), (3, Some(Signal::SIGUSR2))]
+    {
         if let Some(signal) = signal {
             program.signal(signal);
         }
@@ -102,21 +89,12 @@ fn every_worker_hears_its_signals() {
         for Worker { pid, title } in program.workers() {
             let bit = |signal: Signal| 1_u64 << (signal as u32 - 1);
             let all = |signals: &[Signal]| signals.iter().map(|signal| bit(*signal)).sum::<u64>();
-            let ignored = [
-                Signal::SIGINT,
-                Signal::SIGHUP,
-                Signal::SIGUSR1,
-                Signal::SIGUSR2,
-                Signal::SIGPIPE,
-            ];
+            let ignored =
+                [Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGPIPE];
             assert_eq!(signal_mask(pid, "SigBlk"), 0, "{title}");
             // Those above are the real-time ones, left as whoever has started the test had them.
             let standard = u64::from(u32::MAX >> 1);
-            assert_eq!(
-                signal_mask(pid, "SigIgn") & standard,
-                all(&ignored),
-                "{title}"
-            );
+            assert_eq!(signal_mask(pid, "SigIgn") & standard, all(&ignored), "{title}");
             let handled = all(&[Signal::SIGTERM, Signal::SIGQUIT]);
             let caught = signal_mask(pid, "SigCgt");
             assert_eq!(caught & handled, handled, "{title}");
@@ -135,10 +113,7 @@ fn a_signal_right_after_the_fork_is_not_lost() {
         program.signal(Signal::SIGUSR1);
         eventually("a successor is forked", || {
             let children = children_of(program.pid());
-            children
-                .iter()
-                .any(|pid| !before.contains(pid))
-                .then_some(())
+            children.iter().any(|pid| !before.contains(pid)).then_some(())
         });
         let began = Instant::now();
         while began.elapsed() < Duration::from_micros(step * 200) {
@@ -184,13 +159,9 @@ fn settle_after_storm(program: &Program) {
     eventually("the storm is over", || {
         let workers = program.workers();
         let newest = workers.iter().map(Worker::serving_generation).max()?;
-        let settled = workers
-            .iter()
-            .all(|worker| worker.serving_generation() == newest);
-        let mut places: Vec<_> = workers
-            .iter()
-            .filter_map(|worker| worker.title.split('/').next())
-            .collect();
+        let settled = workers.iter().all(|worker| worker.serving_generation() == newest);
+        let mut places: Vec<_> =
+            workers.iter().filter_map(|worker| worker.title.split('/').next()).collect();
         places.sort_unstable();
         let whole = places == ["echo 0", "web 0", "web 1"];
         let alone = children_of(program.pid()).len() == WORKERS;

@@ -21,8 +21,7 @@ fn int_and_term_stop_now() {
         let mut idle = connect(web).unwrap();
         assert_eq!(get_on(&mut idle, "/").unwrap().status, 200);
         let mut busy = connect(web).unwrap();
-        busy.write_all(b"GET /slow?60000 HTTP/1.1\r\nHost: test\r\n\r\n")
-            .unwrap();
+        busy.write_all(b"GET /slow?60000 HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
         let workers = program.wait_for_workers(WORKERS, 1);
         let pid = program.pid();
         let began = Instant::now();
@@ -50,13 +49,9 @@ fn an_idle_program_stops_without_delay() {
 /// `term = "graceful"` makes TERM drain; INT stays what it is.
 #[test]
 fn term_drains_when_so_configured() {
-    let program = fixture()
-        .env("RUNNER_MASTER__TERM", "graceful")
-        .spawn()
-        .ready();
+    let program = fixture().env("RUNNER_MASTER__TERM", "graceful").spawn().ready();
     let mut busy = connect(program.address("web")).unwrap();
-    busy.write_all(b"GET /slow?1000 HTTP/1.1\r\nHost: test\r\n\r\n")
-        .unwrap();
+    busy.write_all(b"GET /slow?1000 HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
     await_request(&program);
     program.signal(Signal::SIGTERM);
     let reply = read_reply(&mut busy).unwrap();
@@ -73,8 +68,7 @@ fn what_is_in_flight_survives_quit_and_reload() {
         let program = fixture().spawn().ready();
         let web = program.address("web");
         let mut slow = connect(web).unwrap();
-        slow.write_all(b"GET /slow?2000 HTTP/1.1\r\nHost: test\r\n\r\n")
-            .unwrap();
+        slow.write_all(b"GET /slow?2000 HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
         let mut big = connect(web).unwrap();
         write!(big, "GET /big?{SIZE} HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
         let mut received = vec![0; 100_000];
@@ -86,11 +80,7 @@ fn what_is_in_flight_survives_quit_and_reload() {
         let reply = read_reply(&mut slow).unwrap();
         assert_eq!((reply.text().as_str(), reply.closes()), ("slow\n", true));
         big.read_to_end(&mut received).unwrap();
-        let body = received
-            .windows(4)
-            .position(|end| end == b"\r\n\r\n")
-            .unwrap()
-            + 4;
+        let body = received.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
         assert_eq!(received.len() - body, SIZE, "{signal}");
         if signal == Signal::SIGQUIT {
             assert_eq!(program.finish().code, Some(0));
@@ -111,11 +101,7 @@ fn a_hung_handler_holds_up_no_stop() {
         let began = Instant::now();
         let ended = program.stop(signal);
         assert!(began.elapsed() < SOON, "{signal}: {:?}", began.elapsed());
-        assert!(
-            ended.says("told to, but not in time, SIGKILL"),
-            "{}",
-            ended.text()
-        );
+        assert!(ended.says("told to, but not in time, SIGKILL"), "{}", ended.text());
         assert_eq!(ended.code, Some(0));
     }
 }
@@ -123,13 +109,9 @@ fn a_hung_handler_holds_up_no_stop() {
 /// A further signal while the program stops makes it faster: drain, stop, kill.
 #[test]
 fn each_further_signal_makes_a_stop_faster() {
-    let program = fixture()
-        .env("RUNNER_SERVER_WEB__DRAIN_TIMEOUT", "10m")
-        .spawn()
-        .ready();
+    let program = fixture().env("RUNNER_SERVER_WEB__DRAIN_TIMEOUT", "10m").spawn().ready();
     let mut busy = connect(program.address("web")).unwrap();
-    busy.write_all(b"GET /slow?600000 HTTP/1.1\r\nHost: test\r\n\r\n")
-        .unwrap();
+    busy.write_all(b"GET /slow?600000 HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
     await_request(&program);
     program.signal(Signal::SIGQUIT);
     program.wait_for_nth("hook drain", 2);
@@ -162,10 +144,7 @@ fn an_interrupt_of_the_whole_group_is_a_clean_stop() {
     kill(Pid::from_raw(-program.pid()), Signal::SIGINT).unwrap();
     let ended = program.finish();
     assert_eq!(ended.code, Some(0));
-    let stops = ended
-        .lines
-        .iter()
-        .filter(|line| line.contains("hook worker_stop"));
+    let stops = ended.lines.iter().filter(|line| line.contains("hook worker_stop"));
     assert_eq!(stops.count(), 2, "{}", ended.text());
     assert!(!ended.says("crashed"), "{}", ended.text());
 }
@@ -175,11 +154,7 @@ fn an_interrupt_of_the_whole_group_is_a_clean_stop() {
 fn a_hangup_is_ignored() {
     let program = fixture().spawn().ready();
     let before = program.wait_for_workers(WORKERS, 1);
-    for pid in before
-        .iter()
-        .map(|worker| worker.pid)
-        .chain([program.pid()])
-    {
+    for pid in before.iter().map(|worker| worker.pid).chain([program.pid()]) {
         for signal in [Signal::SIGHUP, Signal::SIGWINCH] {
             kill(Pid::from_raw(pid), signal).unwrap();
         }
@@ -229,13 +204,7 @@ fn a_stop_at_any_moment_of_the_start_leaves_nothing() {
 fn runs_as_the_first_process_of_a_container() {
     let executable = crate::FIXTURE;
     let program = Program::new("unshare")
-        .args(&[
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-            executable,
-        ])
+        .args(&["--pid", "--fork", "--kill-child", "--mount-proc", executable])
         .spawn();
     let ready = eventually("the program is ready or refused", || {
         if program.count(" ready pid=1") > 0 {
@@ -259,14 +228,9 @@ fn runs_as_the_first_process_of_a_container() {
 
 /// A program one of whose workers is stuck in a handler.
 fn hung(drain_timeout: &str) -> Program {
-    let program = fixture()
-        .env("RUNNER_SERVER_WEB__DRAIN_TIMEOUT", drain_timeout)
-        .spawn()
-        .ready();
+    let program = fixture().env("RUNNER_SERVER_WEB__DRAIN_TIMEOUT", drain_timeout).spawn().ready();
     let mut stuck = connect(program.address("web")).unwrap();
-    stuck
-        .write_all(b"GET /block HTTP/1.1\r\nHost: test\r\n\r\n")
-        .unwrap();
+    stuck.write_all(b"GET /block HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
     program.wait_for("blocking");
     program
 }

@@ -23,15 +23,9 @@ fn servers_inherit_the_streams_of_the_master() {
         let worker = &program.workers_of(server)[0];
         let opened = descriptors(worker.pid);
         let ends_with = |number: u32, name: &str| {
-            opened
-                .iter()
-                .any(|(own, target)| *own == number && target.ends_with(name))
+            opened.iter().any(|(own, target)| *own == number && target.ends_with(name))
         };
-        let output = if server == "web" {
-            "/web.out"
-        } else {
-            "/master.out"
-        };
+        let output = if server == "web" { "/web.out" } else { "/master.out" };
         assert!(ends_with(0, "/dev/null"), "{opened:?}");
         assert!(ends_with(1, output), "{opened:?}");
         assert!(ends_with(2, "/master.err"), "{opened:?}");
@@ -91,21 +85,13 @@ fn closed_standard_streams_are_no_hindrance() {
         .spawn();
     let log = program.directory().join("all.log");
     let text = runner_tests::eventually("it is ready", || {
-        fs::read_to_string(&log)
-            .ok()
-            .filter(|text| text.contains(" ready pid="))
+        fs::read_to_string(&log).ok().filter(|text| text.contains(" ready pid="))
     });
     assert!(text.contains("hook start 2 servers"), "{text}");
     for worker in program.workers() {
         let opened = descriptors(worker.pid);
-        let logs = opened
-            .iter()
-            .filter(|(_, target)| target.ends_with("all.log"));
-        assert_eq!(
-            logs.map(|(number, _)| *number).collect::<Vec<_>>(),
-            [1, 2],
-            "{opened:?}"
-        );
+        let logs = opened.iter().filter(|(_, target)| target.ends_with("all.log"));
+        assert_eq!(logs.map(|(number, _)| *number).collect::<Vec<_>>(), [1, 2], "{opened:?}");
     }
     assert_eq!(program.stop(Signal::SIGTERM).code, Some(0));
 }

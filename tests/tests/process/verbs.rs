@@ -17,11 +17,7 @@ fn stop_returns_when_the_program_is_gone() {
         crate::start_stop::await_request(&program);
         let stop = program.verb(verb);
         assert_eq!(stop.code, Some(0), "{}", stop.text());
-        assert!(
-            stop.says(&format!("stopped (pid {})", program.pid())),
-            "{}",
-            stop.text()
-        );
+        assert!(stop.says(&format!("stopped (pid {})", program.pid())), "{}", stop.text());
         assert!(!is_alive(program.pid()));
         crate::assert_gone(workers.iter().map(|worker| worker.pid));
         let reply = runner_tests::read_reply(&mut busy);
@@ -53,10 +49,7 @@ fn reload_and_restart_return_when_all_is_new() {
     assert_eq!(status.code, Some(0));
     assert!(status.says(&program.pid().to_string()), "{}", status.text());
     for Worker { pid, title } in program.workers() {
-        let line = status
-            .lines
-            .iter()
-            .find(|line| line.contains(&pid.to_string()));
+        let line = status.lines.iter().find(|line| line.contains(&pid.to_string()));
         let line = line.unwrap_or_else(|| panic!("no {title}: {}", status.text()));
         assert!(line.contains("ready") && line.contains(" 4 "), "{line}");
     }
@@ -67,9 +60,7 @@ fn reload_and_restart_return_when_all_is_new() {
 fn a_restart_waits_for_a_hung_worker() {
     let program = with_pid_file().spawn().ready();
     let mut stuck = connect(program.address("web")).unwrap();
-    stuck
-        .write_all(b"GET /block HTTP/1.1\r\nHost: test\r\n\r\n")
-        .unwrap();
+    stuck.write_all(b"GET /block HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
     program.wait_for("blocking");
     let restart = program.verb(&["restart"]);
     assert_eq!(restart.code, Some(0), "{}", restart.text());

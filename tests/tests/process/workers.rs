@@ -28,11 +28,7 @@ fn a_worker_holds_its_own_descriptors_only() {
     }
     crate::replace(&program, &program.workers()[0], Signal::SIGKILL);
     check_descriptors(&program);
-    assert_eq!(
-        descriptors(program.pid()).len(),
-        at_first,
-        "the master gains descriptors"
-    );
+    assert_eq!(descriptors(program.pid()).len(), at_first, "the master gains descriptors");
 }
 
 fn check_descriptors(program: &Program) {
@@ -50,16 +46,11 @@ fn check_descriptors(program: &Program) {
         assert!(own.is_disjoint(&all), "{worker:?} shares a listener");
         all.extend(own.iter().copied());
         // Beside its listeners: the channel to the master, and what the runtime uses for itself.
-        let shared = sockets(worker.pid)
-            .intersection(&sockets(program.pid()))
-            .count();
+        let shared = sockets(worker.pid).intersection(&sockets(program.pid())).count();
         assert_eq!(shared, slots, "{worker:?} holds more sockets of the master");
         for sibling in workers.iter().filter(|sibling| sibling.pid != worker.pid) {
             let both = sockets(worker.pid);
-            assert!(
-                both.is_disjoint(&sockets(sibling.pid)),
-                "{worker:?} and {sibling:?}"
-            );
+            assert!(both.is_disjoint(&sockets(sibling.pid)), "{worker:?} and {sibling:?}");
         }
         let allowed = |(number, target): &(u32, String)| {
             *number <= 2
@@ -82,11 +73,7 @@ fn processes_have_titles() {
     program.signal(Signal::SIGUSR2);
     program.wait_for("reload finished");
     settle(&program, 2);
-    let mut titles: Vec<_> = program
-        .workers()
-        .into_iter()
-        .map(|worker| worker.title)
-        .collect();
+    let mut titles: Vec<_> = program.workers().into_iter().map(|worker| worker.title).collect();
     titles.sort();
     assert_eq!(titles, ["echo 0/2", "web 0/2", "web 1/2"]);
     assert_eq!(title_of(program.pid()).unwrap(), "fixture: master");
@@ -100,15 +87,8 @@ fn processes_have_titles() {
 
     let starting = fixture().env("FIXTURE_WORKER", "sleep").spawn();
     starting.wait_for_nth("hook worker_start", 2);
-    let titles: Vec<_> = starting
-        .workers()
-        .into_iter()
-        .map(|worker| worker.title)
-        .collect();
-    assert!(
-        titles.contains(&"web 0/1 starting".to_owned()),
-        "{titles:?}"
-    );
+    let titles: Vec<_> = starting.workers().into_iter().map(|worker| worker.title).collect();
+    assert!(titles.contains(&"web 0/1 starting".to_owned()), "{titles:?}");
 }
 
 /// An idle program sleeps: no tick, no poll (B7).
@@ -117,16 +97,10 @@ fn an_idle_program_does_not_wake_up() {
     let program = fixture().spawn().ready();
     settle(&program, 1);
     get(program.address("web"), "/").unwrap();
-    let pids: Vec<_> = program
-        .workers()
-        .iter()
-        .map(|worker| worker.pid)
-        .chain([program.pid()])
-        .collect();
+    let pids: Vec<_> =
+        program.workers().iter().map(|worker| worker.pid).chain([program.pid()]).collect();
     let wakeups = |pid: &i32| {
-        let switches: u64 = proc_status(*pid)["voluntary_ctxt_switches"]
-            .parse()
-            .unwrap();
+        let switches: u64 = proc_status(*pid)["voluntary_ctxt_switches"].parse().unwrap();
         switches
     };
     // What the start and the request have left to do, such as the end of the connection.
@@ -141,10 +115,7 @@ fn an_idle_program_does_not_wake_up() {
         }
         (since.elapsed() >= quiet).then_some(())
     });
-    assert!(
-        began.elapsed() < Duration::from_secs(6),
-        "it wakes up now and then"
-    );
+    assert!(began.elapsed() < Duration::from_secs(6), "it wakes up now and then");
 }
 
 /// The master has one thread and no runtime, at every time (P40, P42).
@@ -157,10 +128,7 @@ fn the_master_has_one_thread() {
     for worker in program.workers() {
         assert_eq!(proc_status(worker.pid)["Threads"], "1", "{worker:?}");
     }
-    let threaded = fixture()
-        .env("RUNNER_SERVER_WEB__THREADS", "2")
-        .spawn()
-        .ready();
+    let threaded = fixture().env("RUNNER_SERVER_WEB__THREADS", "2").spawn().ready();
     let worker = &threaded.workers_of("web")[0];
     assert_eq!(proc_status(worker.pid)["Threads"], "3", "{worker:?}");
 }

@@ -27,11 +27,7 @@ fn a_worker_without_descriptors_recovers() {
     let spent = cpu_time(worker) - before;
     assert!(spent < Duration::from_millis(200), "{spent:?} in a second");
     assert_eq!(worker_of(&program, "line").pid, worker);
-    let complaints = program
-        .output()
-        .iter()
-        .filter(|line| line.contains("cannot accept"))
-        .count();
+    let complaints = program.output().iter().filter(|line| line.contains("cannot accept")).count();
     assert!(complaints <= 5, "{complaints} lines in a second");
 
     limit_descriptors(worker, None);

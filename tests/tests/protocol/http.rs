@@ -19,10 +19,7 @@ fn connections_are_kept_by_the_rules_of_each_version() {
     const AGAIN: &str = "GET / HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
     for (first, answers) in [
         ("GET / HTTP/1.1\r\nHost: t\r\n\r\n", 2),
-        (
-            "GET / HTTP/1.1\r\nHost: t\r\nConnection: Keep-Alive\r\n\r\n",
-            2,
-        ),
+        ("GET / HTTP/1.1\r\nHost: t\r\nConnection: Keep-Alive\r\n\r\n", 2),
         ("GET / HTTP/1.1\r\nHost: t\r\nConnection: Close\r\n\r\n", 1),
         ("GET / HTTP/1.0\r\n\r\n", 1),
         ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 2),
@@ -33,11 +30,9 @@ fn connections_are_kept_by_the_rules_of_each_version() {
         let came = statuses(&program, "web", &format!("{first}{AGAIN}"));
         assert_eq!(came.len(), answers, "{first:?}: {came:?}");
     }
-    let kept = Raw::sending(
-        program.address("web"),
-        "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
-    )
-    .head();
+    let kept =
+        Raw::sending(program.address("web"), "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            .head();
     assert!(kept.contains("connection: keep-alive"), "{kept}");
     let closed = Raw::sending(program.address("web"), AGAIN).head();
     assert!(closed.contains("connection: close"), "{closed}");
@@ -54,14 +49,8 @@ fn malformed_requests_are_answered_and_closed() {
         ("GET / HTTP/2.1\r\n\r\n", "400"),
         ("GET / HTTP/1.1\r\nHost: t\r\nno colon\r\n\r\n", "400"),
         ("GET / HTTP/1.1\r\nHost: t\r\nname : value\r\n\r\n", "400"),
-        (
-            "POST /upload HTTP/1.1\r\nHost: t\r\nContent-Length: 3x\r\n\r\nabc",
-            "400",
-        ),
-        (
-            "POST /upload HTTP/1.1\r\nHost: t\r\nContent-Length: -1\r\n\r\nabc",
-            "400",
-        ),
+        ("POST /upload HTTP/1.1\r\nHost: t\r\nContent-Length: 3x\r\n\r\nabc", "400"),
+        ("POST /upload HTTP/1.1\r\nHost: t\r\nContent-Length: -1\r\n\r\nabc", "400"),
         (
             "POST /upload HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\nContent-Length: 3\r\n\r\nabc",
             "400",
@@ -71,10 +60,7 @@ fn malformed_requests_are_answered_and_closed() {
             "400",
         ),
         (&format!("GET / HTTP/1.1\r\nX: {long}\r\n\r\n"), "431"),
-        (
-            &format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(200)),
-            "431",
-        ),
+        (&format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(200)), "431"),
         (&format!("GET /{} HTTP/1.1\r\n\r\n", &long[..70_000]), "414"),
     ] {
         let came = statuses(&program, "web", request);
@@ -112,20 +98,13 @@ fn bodies_come_in_every_form() {
     ] {
         let whole = Raw::sending(program.address("typed"), format!("{post}{rest}")).rest();
         let expected = format!("\r\n\r\nPOST me true typed {body}");
-        assert!(
-            whole.text().ends_with(&expected),
-            "{rest:?}: {}",
-            whole.text()
-        );
+        assert!(whole.text().ends_with(&expected), "{rest:?}: {}", whole.text());
 
         let mut pieces = Raw::to(program.address("typed"));
         for byte in format!("{post}{rest}").bytes() {
             pieces.send([byte]);
         }
-        assert!(
-            pieces.rest().text().ends_with(&expected),
-            "{rest:?} byte by byte"
-        );
+        assert!(pieces.rest().text().ends_with(&expected), "{rest:?} byte by byte");
     }
 }
 
@@ -181,22 +160,12 @@ fn a_failing_handler_answers_500_and_nothing_else_happens() {
     let web = program.address("web");
     let mut kept = connect(web).unwrap();
     let before = get_on(&mut kept, "/who").unwrap().text();
-    for (path, message) in [
-        ("/panic", "panicked: told to panic"),
-        ("/error", "told to fail"),
-    ] {
+    for (path, message) in [("/panic", "panicked: told to panic"), ("/error", "told to fail")] {
         let mut failing = connect(web).unwrap();
         let reply = get_on(&mut failing, path).unwrap();
-        assert_eq!(
-            (reply.status, reply.text()),
-            (500, "internal server error\n".to_owned())
-        );
+        assert_eq!((reply.status, reply.text()), (500, "internal server error\n".to_owned()));
         program.wait_for(message);
-        assert_eq!(
-            get_on(&mut failing, "/who").unwrap().text(),
-            before,
-            "after {path}"
-        );
+        assert_eq!(get_on(&mut failing, "/who").unwrap().text(), before, "after {path}");
     }
     assert_eq!(get_on(&mut kept, "/who").unwrap().text(), before);
     assert_eq!(worker_of(&program, "web").pid.to_string(), before);
@@ -206,11 +175,7 @@ fn a_failing_handler_answers_500_and_nothing_else_happens() {
 #[test]
 fn events_come_once_and_in_order() {
     for (environment, request, expected) in [
-        (
-            "",
-            "GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
-            vec!["connect 1", "close 1"],
-        ),
+        ("", "GET / HTTP/1.1\r\nConnection: close\r\n\r\n", vec!["connect 1", "close 1"]),
         (
             "",
             "GET /error HTTP/1.1\r\nConnection: close\r\n\r\n",
@@ -226,11 +191,7 @@ fn events_come_once_and_in_order() {
             "GET /panic/body HTTP/1.1\r\n\r\n",
             vec!["connect 1", "error 1 panicked: told to panic", "close 1"],
         ),
-        (
-            "",
-            "GET /close_now HTTP/1.1\r\n\r\n",
-            vec!["connect 1", "close 1"],
-        ),
+        ("", "GET /close_now HTTP/1.1\r\n\r\n", vec!["connect 1", "close 1"]),
         (
             "",
             "NONSENSE\r\n\r\n",
@@ -246,11 +207,7 @@ fn events_come_once_and_in_order() {
             "GET / HTTP/1.1\r\n\r\n",
             vec!["connect 1", "error 1 panicked: not today", "close 1"],
         ),
-        (
-            "PROTOCOL_CONNECT=close",
-            "GET / HTTP/1.1\r\n\r\n",
-            vec!["connect 1", "close 1"],
-        ),
+        ("PROTOCOL_CONNECT=close", "GET / HTTP/1.1\r\n\r\n", vec!["connect 1", "close 1"]),
         (
             "PROTOCOL_CLOSE=panic",
             "GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
@@ -265,11 +222,7 @@ fn events_come_once_and_in_order() {
         let came = events(&program, "http ");
         assert_eq!(came, expected, "{environment} {request:?}");
         if !environment.starts_with("PROTOCOL_CONNECT") {
-            assert_eq!(
-                get(program.address("web"), "/open").unwrap().text(),
-                "1",
-                "{request:?}"
-            );
+            assert_eq!(get(program.address("web"), "/open").unwrap().text(), "1", "{request:?}");
         }
     }
 }
@@ -283,10 +236,7 @@ fn a_connection_closed_unused_fires_no_error() {
     get(program.address("web"), "/").unwrap();
     program.wait_for("http close 1");
     let came = events(&program, "http ");
-    assert!(
-        !came.iter().any(|event| event.starts_with("error")),
-        "{came:?}"
-    );
+    assert!(!came.iter().any(|event| event.starts_with("error")), "{came:?}");
 }
 
 /// Header values cannot end the header (B22).
@@ -311,13 +261,7 @@ fn wrong_bodies_are_the_clients_fault() {
     };
     const JSON: &str = "application/json";
     for (server, kind, body, status, end) in [
-        (
-            "sum",
-            JSON,
-            &b"{\"a\": 1, \"b\": 2}"[..],
-            "200",
-            "\r\n\r\n[3,16]",
-        ),
+        ("sum", JSON, &b"{\"a\": 1, \"b\": 2}"[..], "200", "\r\n\r\n[3,16]"),
         ("sum", JSON, b"17", "422", ""),
         ("sum", JSON, b"{\"a\": ", "400", ""),
         ("sum", "text/plain", b"{}", "415", ""),
@@ -326,10 +270,7 @@ fn wrong_bodies_are_the_clients_fault() {
         ("typed", "text/plain", b"\xff\xfe", "400", ""),
     ] {
         let came = post(server, kind, body);
-        assert!(
-            came.starts_with(&format!("HTTP/1.1 {status}")),
-            "{server} {body:?}: {came}"
-        );
+        assert!(came.starts_with(&format!("HTTP/1.1 {status}")), "{server} {body:?}: {came}");
         assert!(came.ends_with(end), "{server} {body:?}: {came}");
     }
 }
@@ -339,10 +280,7 @@ fn a_router_answers_with_its_extractors() {
     let program = serving(&[]);
     let routed = program.address("routed");
     let reply = get(routed, "/users/7?name=ada").unwrap();
-    assert_eq!(
-        (reply.status, reply.text()),
-        (200, "hello 7 ada".to_owned())
-    );
+    assert_eq!((reply.status, reply.text()), (200, "hello 7 ada".to_owned()));
     assert_eq!(get(routed, "/users/x?name=ada").unwrap().status, 400);
     assert_eq!(get(routed, "/nowhere").unwrap().status, 404);
     assert_eq!(get(routed, "/sum").unwrap().status, 405);
@@ -361,11 +299,7 @@ fn pipelined_requests_are_answered_in_order() {
     let pid = worker_of(&program, "web").pid.to_string();
     for i in 0..200 {
         assert!(raw.head().starts_with("http/1.1 200"));
-        raw.expect(&if i % 2 == 0 {
-            pid.clone()
-        } else {
-            "x".repeat(i)
-        });
+        raw.expect(&if i % 2 == 0 { pid.clone() } else { "x".repeat(i) });
     }
 }
 
@@ -373,10 +307,7 @@ fn pipelined_requests_are_answered_in_order() {
 #[test]
 fn an_answer_does_not_wait_for_the_next_request() {
     let program = serving(&[]);
-    for next in [
-        "GET / HTTP/1.1\r\nHo",
-        "GET /slow?60000 HTTP/1.1\r\nHost: t\r\n\r\nGET",
-    ] {
+    for next in ["GET / HTTP/1.1\r\nHo", "GET /slow?60000 HTTP/1.1\r\nHost: t\r\n\r\nGET"] {
         let request = format!("GET / HTTP/1.1\r\nHost: t\r\n\r\n{next}");
         let mut raw = Raw::sending(program.address("web"), request);
         assert!(raw.head().starts_with("http/1.1 200"), "before {next:?}");

@@ -36,10 +36,7 @@ fn requests_in_flight_finish() {
         let rest = raw.rest();
         let text = rest.text().to_lowercase();
         assert_eq!(rest.error, None, "{text}");
-        assert!(
-            text.contains("connection: close") && text.ends_with("\r\n\r\nslow\n"),
-            "{text}"
-        );
+        assert!(text.contains("connection: close") && text.ends_with("\r\n\r\nslow\n"), "{text}");
         assert!(program.wait().success());
     }
 }
@@ -55,10 +52,7 @@ fn a_head_in_pieces_outlasts_the_grace() {
     dawdle(1000);
     raw.send("st: t\r\n\r\n");
     let text = raw.rest().text().to_lowercase();
-    assert!(
-        text.starts_with("http/1.1 200") && text.contains("connection: close"),
-        "{text}"
-    );
+    assert!(text.starts_with("http/1.1 200") && text.contains("connection: close"), "{text}");
 }
 
 /// 20 MB reach a slow reader whole, on a stop and on a reload (B1).
@@ -87,15 +81,8 @@ fn a_large_answer_arrives_whole() {
             // Slower than the grace of an idle connection.
             dawdle(if read < 10 { 100 } else { 1 });
         }
-        let least = if head.contains("chunked") {
-            320 * 65_536
-        } else {
-            20_000_000
-        };
-        assert!(
-            least <= came && came < least + 10_000,
-            "{signal} {path}: {came}"
-        );
+        let least = if head.contains("chunked") { 320 * 65_536 } else { 20_000_000 };
+        assert!(least <= came && came < least + 10_000, "{signal} {path}: {came}");
         wait_until_gone(worker, SOON);
     }
 }
@@ -117,11 +104,7 @@ fn a_drain_ends_when_nothing_is_in_flight() {
         let began = Instant::now();
         program.signal(Signal::SIGQUIT);
         assert!(program.wait().success());
-        assert!(
-            began.elapsed() < SOON,
-            "{clients} clients: {:?}",
-            began.elapsed()
-        );
+        assert!(began.elapsed() < SOON, "{clients} clients: {:?}", began.elapsed());
     }
 }
 
@@ -133,10 +116,8 @@ fn the_deadline_ends_what_hangs() {
         (Signal::SIGTERM, "--server.web.drain_timeout=60s"),
     ] {
         let mut program = serving(&[option]);
-        let raw = Raw::sending(
-            program.address("web"),
-            "GET /slow?600000 HTTP/1.1\r\nHost: t\r\n\r\n",
-        );
+        let raw =
+            Raw::sending(program.address("web"), "GET /slow?600000 HTTP/1.1\r\nHost: t\r\n\r\n");
         program.wait_for("slow begins");
         let began = Instant::now();
         program.signal(signal);
@@ -155,10 +136,7 @@ fn the_deadline_ends_what_hangs() {
 fn requests_outlive_the_master() {
     let program = serving(&[]);
     let worker = worker_of(&program, "web").pid;
-    let mut raw = Raw::sending(
-        program.address("web"),
-        "GET /slow?500 HTTP/1.1\r\nHost: t\r\n\r\n",
-    );
+    let mut raw = Raw::sending(program.address("web"), "GET /slow?500 HTTP/1.1\r\nHost: t\r\n\r\n");
     program.wait_for("slow begins");
     kill(Pid::from_raw(program.pid()), Signal::SIGKILL).expect("the master runs");
     let head = raw.head();

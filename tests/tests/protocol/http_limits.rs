@@ -11,10 +11,7 @@ const SOON: Duration = Duration::from_secs(6);
 /// The shorter of the two limits is kept, whichever it is (B13).
 #[test]
 fn idle_connections_are_closed_in_time() {
-    let program = serving(&[
-        "--server.web.keep_alive=300ms",
-        "--server.web.header_timeout=60s",
-    ]);
+    let program = serving(&["--server.web.keep_alive=300ms", "--server.web.header_timeout=60s"]);
     let mut stream = connect(program.address("web")).unwrap();
     for _ in 0..3 {
         get_on(&mut stream, "/").unwrap();
@@ -31,10 +28,7 @@ fn idle_connections_are_closed_in_time() {
 /// A long handler and a reader that takes its time are not idle.
 #[test]
 fn busy_connections_outlive_the_keep_alive() {
-    let program = serving(&[
-        "--server.web.keep_alive=200ms",
-        "--server.web.header_timeout=200ms",
-    ]);
+    let program = serving(&["--server.web.keep_alive=200ms", "--server.web.header_timeout=200ms"]);
     let web = program.address("web");
     assert_eq!(get(web, "/slow?1000").unwrap().text(), "slow\n");
 
@@ -80,10 +74,7 @@ fn slow_heads_are_cut_off() {
             dawdle(20);
         }
         let took = cut.join().unwrap();
-        assert!(
-            Duration::from_millis(450) < took && took < SOON,
-            "kept {kept}: {took:?}"
-        );
+        assert!(Duration::from_millis(450) < took && took < SOON, "kept {kept}: {took:?}");
     }
 }
 

@@ -36,12 +36,7 @@ fn every_byte_is_delivered_once() {
         let rest = raw.rest();
         sending.join().expect("everything was sent");
         assert_eq!(rest.error, None);
-        assert!(
-            rest.bytes == sent,
-            "{piece}: {} of {}",
-            rest.bytes.len(),
-            sent.len()
-        );
+        assert!(rest.bytes == sent, "{piece}: {} of {}", rest.bytes.len(), sent.len());
     }
 }
 
@@ -49,22 +44,10 @@ fn every_byte_is_delivered_once() {
 fn events_come_once_and_in_order() {
     for (command, expected, came) in [
         ("hello", &["connect 1", "close 1"][..], "hello"),
-        (
-            "error",
-            &["connect 1", "error 1 told to fail", "close 1"],
-            "sorry",
-        ),
-        (
-            "panic",
-            &["connect 1", "error 1 panicked: told to panic", "close 1"],
-            "sorry",
-        ),
+        ("error", &["connect 1", "error 1 told to fail", "close 1"], "sorry"),
+        ("panic", &["connect 1", "error 1 panicked: told to panic", "close 1"], "sorry"),
         ("close:3", &["connect 1", "refused true", "close 1"], "xxx"),
-        (
-            "close_now:3",
-            &["connect 1", "handler done", "close 1"],
-            "xxx",
-        ),
+        ("close_now:3", &["connect 1", "handler done", "close 1"], "xxx"),
     ] {
         let program = serving(&[]);
         let before = worker_of(&program, "line").pid;
@@ -127,12 +110,7 @@ fn half_closed_connections_are_answered() {
 fn resets_end_connections_and_nothing_else() {
     let program = serving(&[]);
     let worker = worker_of(&program, "line").pid;
-    for (id, command) in [
-        (1, "hello"),
-        (2, "send:10000"),
-        (3, "flood:300"),
-        (4, "slow:300"),
-    ] {
+    for (id, command) in [(1, "hello"), (2, "send:10000"), (3, "flood:300"), (4, "slow:300")] {
         let mut raw = Raw::sending(program.address("line"), command);
         match command {
             "send:10000" => drop(program.wait_for("tcp sent 16")),

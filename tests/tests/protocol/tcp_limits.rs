@@ -25,9 +25,8 @@ fn clients_that_never_read_cost_little() {
     let program = serving(&[]);
     let worker = worker_of(&program, "line").pid;
     let before = memory(worker);
-    let stuck: Vec<_> = (0..10)
-        .map(|_| Raw::sending(program.address("line"), "send:100000"))
-        .collect();
+    let stuck: Vec<_> =
+        (0..10).map(|_| Raw::sending(program.address("line"), "send:100000")).collect();
     program.wait_for_nth("tcp sent 16", stuck.len());
     let mut other = Raw::sending(program.address("line"), "hello");
     other.expect("hello");
@@ -65,10 +64,7 @@ fn a_receive_gets_no_more_than_the_buffer() {
         sending.join().expect("everything was sent");
         raw.send("longest");
         let longest: usize = raw.text().parse().expect("a number");
-        assert!(
-            (limit / 2..=limit).contains(&longest),
-            "{option}: {longest}"
-        );
+        assert!((limit / 2..=limit).contains(&longest), "{option}: {longest}");
     }
 }
 
@@ -93,15 +89,7 @@ fn connections_beyond_the_limit_are_told() {
     next.expect("hello");
     program.wait_for("tcp connect 6");
     let events = events(&program, "tcp ");
-    let expected = [
-        "connect 1",
-        "connect 2",
-        "full",
-        "full",
-        "full",
-        "close 2",
-        "connect 6",
-    ];
+    let expected = ["connect 1", "connect 2", "full", "full", "full", "close 2", "connect 6"];
     assert_eq!(events, expected);
 }
 
@@ -113,17 +101,12 @@ fn a_crowd_beyond_the_limit_is_closed() {
     let mut open = Raw::sending(address, "hello");
     open.expect("hello");
     let crowd: Vec<_> = (0..200).map(|_| Raw::to(address)).collect();
-    let told = crowd
-        .into_iter()
-        .map(Raw::rest)
-        .filter(|rest| rest.text() == "full");
+    let told = crowd.into_iter().map(Raw::rest).filter(|rest| rest.text() == "full");
     assert!((64..=200).contains(&told.count()));
     open.send("still here");
     open.expect("still here");
 }
 
 fn numbers(line: &str) -> Vec<usize> {
-    line.split(' ')
-        .filter_map(|word| word.parse().ok())
-        .collect()
+    line.split(' ').filter_map(|word| word.parse().ok()).collect()
 }

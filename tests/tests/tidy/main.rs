@@ -30,22 +30,14 @@ const RULES: &[Rule] = &[
 
 #[test]
 fn the_workspace_is_tidy() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the workspace");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     let mut violations = Vec::new();
     let files = files(root);
     assert!(files.len() > 10, "found only {files:?}");
     for file in files {
-        let path = file
-            .strip_prefix(root)
-            .expect("below the workspace")
-            .to_string_lossy();
+        let path = file.strip_prefix(root).expect("below the workspace").to_string_lossy();
         let text = fs::read_to_string(&file).expect("a readable file");
-        let source = Source {
-            path: &path,
-            text: &text,
-        };
+        let source = Source { path: &path, text: &text };
         for (line, violation) in RULES.iter().flat_map(|rule| rule(&source)) {
             violations.push(format!("{path}:{line}: {violation}"));
         }
@@ -101,19 +93,13 @@ fn only_the_master_joins_supervisor_and_os(source: &Source<'_>) -> Vec<(usize, S
     let first = |module: &str| found.iter().find(|(_, path)| begins(path, module));
     let both = first("crate::supervisor").zip(first("crate::os"));
     let message = "only `master` may import both `supervisor` and `os`".to_owned();
-    both.map(|(_, (line, _))| (*line, message))
-        .into_iter()
-        .collect()
+    both.map(|(_, (line, _))| (*line, message)).into_iter().collect()
 }
 
 /// Protocols run the same in a forked worker and in a test.
 fn servers_know_nothing_of_processes(source: &Source<'_>) -> Vec<(usize, String)> {
-    const BANNED: &[&str] = &[
-        "crate::master",
-        "crate::os::fork",
-        "crate::supervisor",
-        "crate::worker",
-    ];
+    const BANNED: &[&str] =
+        &["crate::master", "crate::os::fork", "crate::supervisor", "crate::worker"];
     banned_imports(source, "server", BANNED)
 }
 
@@ -132,23 +118,14 @@ fn runtimes_are_built_in_workers(source: &Source<'_>) -> Vec<(usize, String)> {
 }
 
 fn unsafe_stays_in_os(source: &Source<'_>) -> Vec<(usize, String)> {
-    let ours = [
-        "runner/src/",
-        "examples/",
-        "bench/",
-        "tests/src/",
-        "tests/tests/",
-    ];
+    let ours = ["runner/src/", "examples/", "bench/", "tests/src/", "tests/tests/"];
     if in_module(source, "os") || !ours.iter().any(|folder| source.path.starts_with(folder)) {
         return Vec::new();
     }
     let mut found = Vec::new();
     visit(&tokens(source), &mut |token, _| {
         if is_word(token, "unsafe") {
-            found.push((
-                line(token),
-                "`unsafe` belongs into `runner/src/os`".to_owned(),
-            ));
+            found.push((line(token), "`unsafe` belongs into `runner/src/os`".to_owned()));
         }
     });
     found
@@ -159,15 +136,13 @@ fn files_are_short(source: &Source<'_>) -> Vec<(usize, String)> {
     if !is_rust(source) || lines <= 500 {
         return Vec::new();
     }
-    vec![(
-        501,
-        format!("{lines} lines; a file of more than 500 holds more than one idea"),
-    )]
+    vec![(501, format!("{lines} lines; a file of more than 500 holds more than one idea"))]
 }
 
 /// A test may be longer: it is mostly a table of cases.
 fn functions_are_short(source: &Source<'_>) -> Vec<(usize, String)> {
-    let is_test = source.path.contains("/tests/") || source.text.contains("#[cfg(test)]\nmod tests");
+    let is_test =
+        source.path.contains("/tests/") || source.text.contains("#[cfg(test)]\nmod tests");
     let limit = if is_test { 200 } else { 70 };
     let mut found = Vec::new();
     visit(&tokens(source), &mut |token, rest| {
@@ -177,16 +152,10 @@ fn functions_are_short(source: &Source<'_>) -> Vec<(usize, String)> {
         if !is_word(token, "fn") {
             return;
         }
-        let body = rest
-            .iter()
-            .take_while(|token| !is_punct(token, ';'))
-            .find_map(braces);
+        let body = rest.iter().take_while(|token| !is_punct(token, ';')).find_map(braces);
         let lines = body.map_or(0, |body| body.span_close().end().line + 1 - line(token));
         if lines > limit {
-            found.push((
-                line(token),
-                format!("`{name}` has {lines} lines, more than {limit}"),
-            ));
+            found.push((line(token), format!("`{name}` has {lines} lines, more than {limit}")));
         }
     });
     found
@@ -194,13 +163,8 @@ fn functions_are_short(source: &Source<'_>) -> Vec<(usize, String)> {
 
 fn nothing_is_left_to_do(source: &Source<'_>) -> Vec<(usize, String)> {
     // Put together, so that this file does not accuse itself.
-    let marks = [
-        ["TO", "DO"],
-        ["FIX", "ME"],
-        ["to", "do!"],
-        ["unimple", "mented!"],
-    ]
-    .map(|m| m.concat());
+    let marks =
+        [["TO", "DO"], ["FIX", "ME"], ["to", "do!"], ["unimple", "mented!"]].map(|m| m.concat());
     let lines = source.text.lines().zip(1..);
     lines
         .filter_map(|(text, line)| Some((line, marks.iter().find(|mark| text.contains(*mark))?)))
@@ -230,28 +194,18 @@ fn tests_do_not_sleep(source: &Source<'_>) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     visit(&tokens(source), &mut |token, rest| {
         if is_word(token, "sleep") && matches!(rest.first(), Some(TokenTree::Group(_))) {
-            found.push((
-                line(token),
-                "a test waits for an event, not for time to pass".to_owned(),
-            ));
+            found.push((line(token), "a test waits for an event, not for time to pass".to_owned()));
         }
     });
     found
 }
 
 fn names_say_what_is_inside(source: &Source<'_>) -> Vec<(usize, String)> {
-    const EMPTY: &[&str] = &[
-        "common", "helper", "helpers", "manager", "misc", "util", "utils",
-    ];
+    const EMPTY: &[&str] = &["common", "helper", "helpers", "manager", "misc", "util", "utils"];
     let stem = source.path.strip_suffix(".rs").unwrap_or(source.path);
     stem.split('/')
         .filter(|name| EMPTY.contains(name))
-        .map(|name| {
-            (
-                1,
-                format!("the name `{name}` says nothing of what is inside"),
-            )
-        })
+        .map(|name| (1, format!("the name `{name}` says nothing of what is inside")))
         .collect()
 }
 
@@ -260,20 +214,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a readable folder") {
         let path = entry.expect("a readable entry").path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.starts_with('.') || ["target", "book", "wip"].contains(&&*name) {
             continue;
         }
         if path.is_dir() {
             found.extend(files(&path));
-        } else if path
-            .extension()
-            .is_some_and(|end| end == "rs" || end == "md")
-        {
+        } else if path.extension().is_some_and(|end| end == "rs" || end == "md") {
             found.push(path);
         }
     }

@@ -15,10 +15,7 @@ pub(crate) fn is_rust(source: &Source<'_>) -> bool {
 
 /// Whether the file belongs to this top-level module of the `runner` crate.
 pub(crate) fn in_module(source: &Source<'_>, module: &str) -> bool {
-    let inner = source
-        .path
-        .strip_prefix("runner/src/")
-        .and_then(|path| path.strip_prefix(module));
+    let inner = source.path.strip_prefix("runner/src/").and_then(|path| path.strip_prefix(module));
     inner.is_some_and(|rest| rest.starts_with('/') || rest == ".rs")
 }
 
@@ -33,65 +30,41 @@ pub(crate) fn banned_imports(
 }
 
 pub(crate) fn complain(found: Vec<(usize, String)>, message: &str) -> Vec<(usize, String)> {
-    found
-        .into_iter()
-        .map(|(line, path)| (line, format!("{message} `{path}`")))
-        .collect()
+    found.into_iter().map(|(line, path)| (line, format!("{message} `{path}`"))).collect()
 }
 
 pub(crate) fn imports_of(source: &Source<'_>, module: &str) -> Vec<(usize, String)> {
-    if in_module(source, module) {
-        imports(source)
-    } else {
-        Vec::new()
-    }
+    if in_module(source, module) { imports(source) } else { Vec::new() }
 }
 
 /// Every path that the file names outside its tests, `self` and `super` resolved, groups unfolded.
 pub(crate) fn imports(source: &Source<'_>) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     collect_paths(&without_tests(tokens(source)), &[], &mut found);
-    let stem = source
-        .path
-        .strip_prefix("runner/src/")
-        .unwrap_or(source.path);
+    let stem = source.path.strip_prefix("runner/src/").unwrap_or(source.path);
     let stem = stem.strip_suffix(".rs").unwrap_or(stem);
     let module: Vec<&str> = match stem.strip_suffix("/mod") {
         Some(folder) => folder.split('/').collect(),
         None if stem == "lib" => Vec::new(),
         None => stem.split('/').collect(),
     };
-    found
-        .into_iter()
-        .map(|(line, path)| (line, absolute(&path, &module)))
-        .collect()
+    found.into_iter().map(|(line, path)| (line, absolute(&path, &module))).collect()
 }
 
 fn absolute(path: &[String], module: &[&str]) -> String {
-    let ups = path
-        .iter()
-        .take_while(|segment| *segment == "super")
-        .count();
+    let ups = path.iter().take_while(|segment| *segment == "super").count();
     let own = usize::from(ups == 0 && path.first().is_some_and(|first| first == "self"));
     if ups + own == 0 {
         return path.join("::");
     }
-    let base = module
-        .iter()
-        .take(module.len().saturating_sub(ups))
-        .copied();
+    let base = module.iter().take(module.len().saturating_sub(ups)).copied();
     let rest = path[ups + own..].iter().map(String::as_str);
-    std::iter::once("crate")
-        .chain(base)
-        .chain(rest)
-        .collect::<Vec<_>>()
-        .join("::")
+    std::iter::once("crate").chain(base).chain(rest).collect::<Vec<_>>().join("::")
 }
 
 /// Whether `path` is `prefix` or something inside it.
 pub(crate) fn begins(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 fn collect_paths(tokens: &[TokenTree], prefix: &[String], found: &mut Vec<(usize, Vec<String>)>) {

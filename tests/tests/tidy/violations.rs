@@ -32,12 +32,7 @@ fn supervisor() {
         "3: tokio",
     ];
     check(supervisor_is_pure, path, impure, &expected);
-    check(
-        supervisor_is_pure,
-        path,
-        "fn f() { g!(Instant::now()) }",
-        &["1: Instant::now"],
-    );
+    check(supervisor_is_pure, path, "fn f() { g!(Instant::now()) }", &["1: Instant::now"]);
     check(supervisor_is_pure, "runner/src/master/mod.rs", impure, &[]);
     let tested = "fn f() {}\n#[cfg(test)]\nmod tests { use std::fs; }\nuse std::io;";
     check(supervisor_is_pure, path, tested, &["4: std::io"]);
@@ -47,18 +42,8 @@ fn supervisor() {
 fn os() {
     let text =
         "use crate::error::Error;\nuse super::fork;\nuse nix::libc;\nuse crate::config::Config;";
-    check(
-        os_knows_only_errors,
-        "runner/src/os/signal.rs",
-        text,
-        &["4: crate::config::Config"],
-    );
-    check(
-        os_knows_only_errors,
-        "runner/src/os/mod.rs",
-        "use super::spec;",
-        &["1: crate::spec"],
-    );
+    check(os_knows_only_errors, "runner/src/os/signal.rs", text, &["4: crate::config::Config"]);
+    check(os_knows_only_errors, "runner/src/os/mod.rs", "use super::spec;", &["1: crate::spec"]);
     check(os_knows_only_errors, "runner/src/worker/mod.rs", text, &[]);
 }
 
@@ -75,65 +60,30 @@ fn master() {
 fn server() {
     let rule = servers_know_nothing_of_processes;
     let text = "use crate::os::clock;\nuse crate::os::fork;\nuse super::super::worker as os;";
-    check(
-        rule,
-        "runner/src/server/tcp/mod.rs",
-        text,
-        &["2: crate::os::fork", "3: crate::worker"],
-    );
-    check(
-        rule,
-        "runner/src/server/tcp/conn.rs",
-        text,
-        &["2: crate::os::fork"],
-    );
+    check(rule, "runner/src/server/tcp/mod.rs", text, &["2: crate::os::fork", "3: crate::worker"]);
+    check(rule, "runner/src/server/tcp/conn.rs", text, &["2: crate::os::fork"]);
     check(rule, "runner/src/worker/mod.rs", text, &[]);
 }
 
 #[test]
 fn runtime() {
     let text = "use tokio::runtime::Builder;";
-    check(
-        runtimes_are_built_in_workers,
-        "runner/src/master/mod.rs",
-        text,
-        &["1: Builder"],
-    );
-    check(
-        runtimes_are_built_in_workers,
-        "runner/src/worker/mod.rs",
-        text,
-        &[],
-    );
-    check(
-        runtimes_are_built_in_workers,
-        "runner/src/app.rs",
-        "use tokio::runtime::Handle;",
-        &[],
-    );
+    check(runtimes_are_built_in_workers, "runner/src/master/mod.rs", text, &["1: Builder"]);
+    check(runtimes_are_built_in_workers, "runner/src/worker/mod.rs", text, &[]);
+    check(runtimes_are_built_in_workers, "runner/src/app.rs", "use tokio::runtime::Handle;", &[]);
 }
 
 #[test]
 fn unsafe_code() {
     let text = "#![forbid(unsafe_code)]\n// unsafe\nfn f() { m!(unsafe { g() }) }";
-    check(
-        unsafe_stays_in_os,
-        "runner/src/app.rs",
-        text,
-        &["3: unsafe"],
-    );
+    check(unsafe_stays_in_os, "runner/src/app.rs", text, &["3: unsafe"]);
     check(unsafe_stays_in_os, "runner/src/os/fork.rs", text, &[]);
 }
 
 #[test]
 fn file_length() {
     check(files_are_short, "a.rs", &"\n".repeat(500), &[]);
-    check(
-        files_are_short,
-        "a.rs",
-        &"\n".repeat(501),
-        &["501: 501 lines"],
-    );
+    check(files_are_short, "a.rs", &"\n".repeat(501), &["501: 501 lines"]);
     check(files_are_short, "a.md", &"\n".repeat(501), &[]);
 }
 
@@ -142,27 +92,14 @@ fn function_length() {
     let function =
         |lines: usize| format!("impl A {{\nfn long()\n{{{}}} }}", "\n".repeat(lines - 2));
     check(functions_are_short, "a.rs", &function(70), &[]);
-    check(
-        functions_are_short,
-        "a.rs",
-        &function(71),
-        &["2: `long` has 71 lines"],
-    );
-    let far = format!(
-        "trait A {{ fn short(); }}\n{}fn other() {{}}",
-        "\n".repeat(99)
-    );
+    check(functions_are_short, "a.rs", &function(71), &["2: `long` has 71 lines"]);
+    let far = format!("trait A {{ fn short(); }}\n{}fn other() {{}}", "\n".repeat(99));
     check(functions_are_short, "a.rs", &far, &[]);
 }
 
 #[test]
 fn left_overs() {
-    for mark in [
-        ["TO", "DO"],
-        ["FIX", "ME"],
-        ["to", "do!"],
-        ["unimple", "mented!"],
-    ] {
+    for mark in [["TO", "DO"], ["FIX", "ME"], ["to", "do!"], ["unimple", "mented!"]] {
         let mark = mark.concat();
         check(
             nothing_is_left_to_do,
@@ -175,18 +112,8 @@ fn left_overs() {
 
 #[test]
 fn ignored() {
-    check(
-        no_test_is_ignored,
-        "a.rs",
-        "#[test]\n#[ignore = \"slow\"]\nfn f() {}",
-        &["2: ignored"],
-    );
-    check(
-        no_test_is_ignored,
-        "a.rs",
-        "mod m { #[ignore] fn f() {} }",
-        &["1: ignored"],
-    );
+    check(no_test_is_ignored, "a.rs", "#[test]\n#[ignore = \"slow\"]\nfn f() {}", &["2: ignored"]);
+    check(no_test_is_ignored, "a.rs", "mod m { #[ignore] fn f() {} }", &["1: ignored"]);
     let pinned = "#[rustversion::attr(not(stable(1.95)), ignore)]\nfn f() { x.ignore() }";
     check(no_test_is_ignored, "a.rs", pinned, &[]);
 }
@@ -201,17 +128,7 @@ fn sleeping() {
 
 #[test]
 fn names() {
-    check(
-        names_say_what_is_inside,
-        "runner/src/utils/a.rs",
-        "",
-        &["1: `utils`"],
-    );
-    check(
-        names_say_what_is_inside,
-        "tests/tests/common.rs",
-        "",
-        &["1: `common`"],
-    );
+    check(names_say_what_is_inside, "runner/src/utils/a.rs", "", &["1: `utils`"]);
+    check(names_say_what_is_inside, "tests/tests/common.rs", "", &["1: `common`"]);
     check(names_say_what_is_inside, "runner/src/app.rs", "", &[]);
 }

@@ -39,20 +39,11 @@ pub(crate) fn parse() -> Options {
 
 fn command() -> Command {
     let number = |name: &'static str, help: &'static str| {
-        Arg::new(name)
-            .long(name)
-            .help(help)
-            .value_parser(value_parser!(u32).range(1..=3600))
+        Arg::new(name).long(name).help(help).value_parser(value_parser!(u32).range(1..=3600))
     };
     Command::new("compare")
         .about("Measures a runner program against plain hyper and nginx in one interleaved run")
-        .arg(
-            number(
-                "seconds",
-                "Length of one measurement [default: 4; reload: 10]",
-            )
-            .global(true),
-        )
+        .arg(number("seconds", "Length of one measurement [default: 4; reload: 10]").global(true))
         .arg(number("rounds", "Rounds over all peers and scenarios").default_value("3"))
         .arg(
             Arg::new("scenario")
@@ -119,24 +110,14 @@ fn options(matches: &ArgMatches) -> Options {
     };
     let seconds: u32 = sub.get_one("seconds").copied().unwrap_or(default_seconds);
     let rounds = matches.get_one("rounds").copied().unwrap_or(1);
-    let millis = sub
-        .try_get_one("pause")
-        .ok()
-        .flatten()
-        .copied()
-        .unwrap_or(0);
+    let millis = sub.try_get_one("pause").ok().flatten().copied().unwrap_or(0);
     Options {
         task,
         duration: Duration::from_secs(u64::from(seconds)),
         rounds: if quick { 1 } else { rounds },
         scenarios: chosen(matches, "scenario", &Scenario::ALL, Scenario::name),
         peers: chosen(sub, "peer", &Peer::ALL, Peer::name),
-        count: sub
-            .try_get_one("count")
-            .ok()
-            .flatten()
-            .copied()
-            .unwrap_or(0),
+        count: sub.try_get_one("count").ok().flatten().copied().unwrap_or(0),
         pause: Duration::from_millis(millis),
         json: sub.get_flag("json"),
     }
@@ -153,10 +134,7 @@ fn chosen<T: Copy>(
         return all.to_vec();
     };
     let named: Vec<_> = named.collect();
-    all.iter()
-        .copied()
-        .filter(|item| named.iter().any(|text| *text == name(*item)))
-        .collect()
+    all.iter().copied().filter(|item| named.iter().any(|text| *text == name(*item))).collect()
 }
 
 #[cfg(test)]
@@ -166,21 +144,14 @@ mod tests {
     #[track_caller]
     fn check(line: &str) -> Options {
         let words = std::iter::once("compare").chain(line.split_whitespace());
-        options(
-            &command()
-                .try_get_matches_from(words)
-                .expect("the line parses"),
-        )
+        options(&command().try_get_matches_from(words).expect("the line parses"))
     }
 
     #[test]
     fn without_flags_everything_is_measured() {
         let options = check("");
         assert_eq!(options.task, Task::Measure);
-        assert_eq!(
-            (options.duration, options.rounds),
-            (Duration::from_secs(4), 3)
-        );
+        assert_eq!((options.duration, options.rounds), (Duration::from_secs(4), 3));
         assert_eq!(options.scenarios, Scenario::ALL);
         assert_eq!(options.peers, Peer::ALL);
     }
@@ -188,10 +159,7 @@ mod tests {
     #[test]
     fn flags_narrow_the_run() {
         let options = check("--quick --scenario pipelined --peer nginx --peer runner --json");
-        assert_eq!(
-            (options.duration, options.rounds),
-            (Duration::from_secs(1), 1)
-        );
+        assert_eq!((options.duration, options.rounds), (Duration::from_secs(1), 1));
         assert_eq!(options.scenarios, [Scenario::Pipelined]);
         assert_eq!(options.peers, [Peer::Runner, Peer::Nginx]);
         assert!(options.json);
@@ -210,10 +178,6 @@ mod tests {
 
     #[test]
     fn an_unknown_peer_is_refused() {
-        assert!(
-            command()
-                .try_get_matches_from(["compare", "--peer", "apache"])
-                .is_err()
-        );
+        assert!(command().try_get_matches_from(["compare", "--peer", "apache"]).is_err());
     }
 }

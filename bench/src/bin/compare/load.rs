@@ -60,23 +60,14 @@ impl Errors {
 impl Load {
     /// 64 connections that stay open, one request at a time on each.
     pub(crate) fn keep_alive(duration: Duration) -> Self {
-        Self {
-            duration,
-            core: None,
-            depth: 1,
-            close: false,
-        }
+        Self { duration, core: None, depth: 1, close: false }
     }
 
     /// Runs wrk against `address` to its end; a wrk that hangs is killed.
     pub(crate) fn run(&self, address: SocketAddr, interrupt: &Interrupt) -> Result<Outcome> {
         let folder = tempfile::tempdir()?;
         let script = folder.path().join("script.lua");
-        let parts = if self.depth > 1 {
-            [SUMMARY, PIPELINE].concat()
-        } else {
-            SUMMARY.to_owned()
-        };
+        let parts = if self.depth > 1 { [SUMMARY, PIPELINE].concat() } else { SUMMARY.to_owned() };
         fs::write(&script, parts)?;
         let child = Killed(self.command(address, &script).spawn()?);
         let output = collect(child, self.duration + GRACE)?;
@@ -95,10 +86,7 @@ impl Load {
         if self.close {
             command.args(["-H", "Connection: close"]);
         }
-        command
-            .arg(format!("http://{address}/"))
-            .arg("--")
-            .arg(self.depth.to_string());
+        command.arg(format!("http://{address}/")).arg("--").arg(self.depth.to_string());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command
     }
@@ -106,11 +94,7 @@ impl Load {
 
 /// Fails with the fix when wrk is not installed.
 pub(crate) fn require_wrk() -> Result {
-    let found = Command::new("wrk")
-        .arg("-v")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+    let found = Command::new("wrk").arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status();
     match found {
         Ok(_) => Ok(()),
         Err(error) => {
@@ -144,13 +128,9 @@ fn collect(mut child: Killed, timeout: Duration) -> Result<String> {
 }
 
 fn parse_summary(output: &str) -> Option<Outcome> {
-    let line = output
-        .lines()
-        .find_map(|line| line.strip_prefix("summary: "))?;
+    let line = output.lines().find_map(|line| line.strip_prefix("summary: "))?;
     let value = |key: &str| {
-        let pair = line
-            .split(' ')
-            .find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))?;
+        let pair = line.split(' ').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='))?;
         pair.parse().ok()
     };
     Some(Outcome {
@@ -176,20 +156,8 @@ mod tests {
     fn the_summary_is_read_by_key() {
         let output = "Running 1s test\n\
             summary: requests=9 duration=8 p50=7 p99=6 connect=5 read=4 write=3 status=2 timeout=1\n";
-        let errors = Errors {
-            connect: 5,
-            read: 4,
-            write: 3,
-            status: 2,
-            timeout: 1,
-        };
-        let expected = Outcome {
-            requests: 9,
-            duration_us: 8,
-            p50_us: 7,
-            p99_us: 6,
-            errors,
-        };
+        let errors = Errors { connect: 5, read: 4, write: 3, status: 2, timeout: 1 };
+        let expected = Outcome { requests: 9, duration_us: 8, p50_us: 7, p99_us: 6, errors };
         assert_eq!(parse_summary(output), Some(expected));
         assert_eq!(errors.total(), 15);
     }
@@ -202,10 +170,7 @@ mod tests {
 
     #[test]
     fn a_child_that_hangs_is_given_up_on() {
-        let child = Command::new("cat")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn();
+        let child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let child = Killed(child.expect("cat starts"));
         let error =
             collect(child, Duration::from_millis(10)).expect_err("cat never ends by itself");

@@ -40,11 +40,7 @@ fn run(options: &Options) -> Result {
     let printed = match options.task {
         Task::Measure => {
             let rows = measure::rounds(options, &peers, &interrupt)?;
-            if options.json {
-                report::json(&rows)
-            } else {
-                report::table(&rows)
-            }
+            if options.json { report::json(&rows) } else { report::table(&rows) }
         }
         Task::Reload => report::reloads(&reload::run(options, &peers, &interrupt)?, options.json),
         Task::Respawn => {

@@ -99,11 +99,7 @@ pub(crate) fn rounds(options: &Options, peers: &[Peer], interrupt: &Interrupt) -
                     figures.requests_per_second,
                     figures.cpu_us,
                 );
-                samples.push(Row {
-                    scenario,
-                    peer,
-                    figures,
-                });
+                samples.push(Row { scenario, peer, figures });
             }
         }
     }
@@ -122,11 +118,7 @@ fn measure(
     let server = peer.start(WORKERS, cores.map(|[first, _]| first))?;
     let load = Load {
         core: cores.map(|[_, second]| second),
-        depth: if scenario == Scenario::Pipelined {
-            DEPTH
-        } else {
-            1
-        },
+        depth: if scenario == Scenario::Pipelined { DEPTH } else { 1 },
         close: scenario == Scenario::Close,
         duration: WARM_UP,
     };
@@ -152,17 +144,12 @@ fn figures(server: &Running, load: &Load, interrupt: &Interrupt) -> Result<Figur
 }
 
 fn medians(scenarios: &[Scenario], peers: &[Peer], samples: &[Row]) -> Vec<Row> {
-    let pairs = scenarios
-        .iter()
-        .flat_map(|&scenario| peers.iter().map(move |&peer| (scenario, peer)));
+    let pairs =
+        scenarios.iter().flat_map(|&scenario| peers.iter().map(move |&peer| (scenario, peer)));
     pairs
         .map(|(scenario, peer)| {
             let of_row = |row: &&Row| row.scenario == scenario && row.peer == peer;
-            let all: Vec<Figures> = samples
-                .iter()
-                .filter(of_row)
-                .map(|row| row.figures)
-                .collect();
+            let all: Vec<Figures> = samples.iter().filter(of_row).map(|row| row.figures).collect();
             let over = |value: fn(&Figures) -> f64| median(all.iter().map(value).collect());
             let pss: Option<Vec<f64>> = all.iter().map(|figures| figures.pss_mib).collect();
             let figures = Figures {
@@ -172,11 +159,7 @@ fn medians(scenarios: &[Scenario], peers: &[Peer], samples: &[Row]) -> Vec<Row> 
                 pss_mib: pss.map(median),
                 errors: all.iter().map(|figures| figures.errors).sum(),
             };
-            Row {
-                scenario,
-                peer,
-                figures,
-            }
+            Row { scenario, peer, figures }
         })
         .collect()
 }
@@ -196,10 +179,7 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 fn two_cores() -> Result<Option<[usize; 2]>> {
     let allowed = sched_getaffinity(Pid::from_raw(0))?;
     let mut cores = (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false));
-    Ok(cores
-        .next()
-        .zip(cores.next())
-        .map(|(first, second)| [first, second]))
+    Ok(cores.next().zip(cores.next()).map(|(first, second)| [first, second]))
 }
 
 #[cfg(test)]
@@ -207,18 +187,8 @@ mod tests {
     use super::*;
 
     fn row(peer: Peer, cpu_us: f64, pss_mib: Option<f64>) -> Row {
-        let figures = Figures {
-            requests_per_second: 1.0,
-            cpu_us,
-            p99_ms: 1.0,
-            pss_mib,
-            errors: 1,
-        };
-        Row {
-            scenario: Scenario::Close,
-            peer,
-            figures,
-        }
+        let figures = Figures { requests_per_second: 1.0, cpu_us, p99_ms: 1.0, pss_mib, errors: 1 };
+        Row { scenario: Scenario::Close, peer, figures }
     }
 
     #[test]
@@ -239,19 +209,13 @@ mod tests {
         let rows = medians(&[Scenario::Close], &[Peer::Hyper, Peer::Nginx], &samples);
         assert_eq!(rows.len(), 2);
         assert_eq!((rows[0].peer, rows[0].figures.cpu_us), (Peer::Hyper, 2.0));
-        assert_eq!(
-            (rows[0].figures.pss_mib, rows[0].figures.errors),
-            (Some(2.0), 3)
-        );
+        assert_eq!((rows[0].figures.pss_mib, rows[0].figures.errors), (Some(2.0), 3));
         assert_eq!((rows[1].peer, rows[1].figures.cpu_us), (Peer::Nginx, 70.0));
     }
 
     #[test]
     fn memory_that_was_hidden_once_is_unknown() {
-        let samples = [
-            row(Peer::Hyper, 3.0, Some(1.0)),
-            row(Peer::Hyper, 1.0, None),
-        ];
+        let samples = [row(Peer::Hyper, 3.0, Some(1.0)), row(Peer::Hyper, 1.0, None)];
         let rows = medians(&[Scenario::Close], &[Peer::Hyper], &samples);
         assert_eq!(rows[0].figures.pss_mib, None);
     }

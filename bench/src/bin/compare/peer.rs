@@ -57,18 +57,10 @@ impl Peer {
         let log = folder.path().join("output.log");
         let mut command = self.command(workers, core, address, folder.path())?;
         command.current_dir(folder.path()).stdin(Stdio::null());
-        command
-            .stdout(File::create(&log)?)
-            .stderr(File::options().append(true).open(&log)?);
-        let child = command
-            .spawn()
-            .map_err(|error| format!("cannot start {command:?}: {error}"))?;
-        let mut running = Running {
-            peer: self,
-            child,
-            address,
-            folder,
-        };
+        command.stdout(File::create(&log)?).stderr(File::options().append(true).open(&log)?);
+        let child =
+            command.spawn().map_err(|error| format!("cannot start {command:?}: {error}"))?;
+        let mut running = Running { peer: self, child, address, folder };
         running.await_answer()?;
         Ok(running)
     }
@@ -176,9 +168,8 @@ impl Drop for Running {
 
 /// Those of `peers` that can run here; says which cannot.
 pub(crate) fn available(peers: &[Peer]) -> Vec<Peer> {
-    let (present, absent): (Vec<Peer>, Vec<Peer>) = peers
-        .iter()
-        .partition(|peer| **peer != Peer::Nginx || find_nginx().is_some());
+    let (present, absent): (Vec<Peer>, Vec<Peer>) =
+        peers.iter().partition(|peer| **peer != Peer::Nginx || find_nginx().is_some());
     if !absent.is_empty() {
         eprintln!("skipped: nginx is not installed (on Debian: apt-get install nginx-light)");
     }
@@ -217,11 +208,7 @@ fn sibling(name: &str) -> Result<PathBuf> {
     if path.exists() {
         return Ok(path);
     }
-    Err(format!(
-        "no `{}`; run `cargo build --release -p runner-bench`",
-        path.display()
-    )
-    .into())
+    Err(format!("no `{}`; run `cargo build --release -p runner-bench`", path.display()).into())
 }
 
 /// Debian keeps nginx in a folder that is not on an ordinary user's path.
@@ -269,15 +256,10 @@ fn get(address: SocketAddr, path: &str, timeout: Duration) -> Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, timeout)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    parse_answer(&answer)
-        .map(str::to_owned)
-        .ok_or_else(|| format!("answered {answer:?}").into())
+    parse_answer(&answer).map(str::to_owned).ok_or_else(|| format!("answered {answer:?}").into())
 }
 
 fn parse_answer(answer: &str) -> Option<&str> {
@@ -295,10 +277,7 @@ mod tests {
 
     #[test]
     fn only_a_whole_200_is_an_answer() {
-        assert_eq!(
-            parse_answer("HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody"),
-            Some("body")
-        );
+        assert_eq!(parse_answer("HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody"), Some("body"));
         assert_eq!(parse_answer("HTTP/1.1 503 No\r\nA: b\r\n\r\nbody"), None);
         assert_eq!(parse_answer("HTTP/1.1 200 OK\r\nA: b\r\n"), None);
     }

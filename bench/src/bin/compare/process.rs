@@ -68,16 +68,10 @@ fn below(root: u32, all: Vec<Process>) -> Vec<Process> {
     loop {
         let found = pids.len();
         pids.extend(
-            all.iter()
-                .filter(|p| pids.contains(&p.parent))
-                .map(|p| p.pid)
-                .collect::<Vec<_>>(),
+            all.iter().filter(|p| pids.contains(&p.parent)).map(|p| p.pid).collect::<Vec<_>>(),
         );
         if pids.len() == found {
-            return all
-                .into_iter()
-                .filter(|process| pids.contains(&process.pid))
-                .collect();
+            return all.into_iter().filter(|process| pids.contains(&process.pid)).collect();
         }
     }
 }
@@ -85,10 +79,7 @@ fn below(root: u32, all: Vec<Process>) -> Vec<Process> {
 fn parse_stat(text: &str) -> Option<Process> {
     let pid = text.split(' ').next()?.parse().ok()?;
     // The name stands in parentheses and may itself hold spaces and parentheses.
-    let fields: Vec<&str> = text
-        .get(text.rfind(')')? + 2..)?
-        .split_whitespace()
-        .collect();
+    let fields: Vec<&str> = text.get(text.rfind(')')? + 2..)?.split_whitespace().collect();
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
     Some(Process {
         pid,
@@ -108,23 +99,13 @@ mod tests {
     use super::*;
 
     fn process(pid: u32, parent: u32) -> Process {
-        Process {
-            pid,
-            parent,
-            ticks: 0,
-            started: 0,
-        }
+        Process { pid, parent, ticks: 0, started: 0 }
     }
 
     #[test]
     fn a_name_full_of_parentheses_does_not_shift_the_fields() {
         let text = "7 (a) R (b) S 3 7 7 0 -1 4194560 100 0 0 0 11 12 13 14 20 0 1 0 555 0 0";
-        let expected = Process {
-            pid: 7,
-            parent: 3,
-            ticks: 50,
-            started: 555,
-        };
+        let expected = Process { pid: 7, parent: 3, ticks: 50, started: 555 };
         assert_eq!(parse_stat(text), Some(expected));
     }
 
@@ -136,13 +117,7 @@ mod tests {
 
     #[test]
     fn a_tree_holds_grandchildren_and_nobody_else() {
-        let all = vec![
-            process(2, 9),
-            process(5, 1),
-            process(9, 4),
-            process(4, 1),
-            process(6, 5),
-        ];
+        let all = vec![process(2, 9), process(5, 1), process(9, 4), process(4, 1), process(6, 5)];
         let pids: Vec<u32> = below(4, all).iter().map(|process| process.pid).collect();
         assert_eq!(pids, [2, 9, 4]);
     }
@@ -158,11 +133,7 @@ mod tests {
     fn this_process_is_seen() {
         let own = std::process::id();
         let found = tree(own);
-        assert!(
-            found
-                .iter()
-                .any(|process| process.pid == own && process.is_alive())
-        );
+        assert!(found.iter().any(|process| process.pid == own && process.is_alive()));
         assert!(pss_kib(own).is_some_and(|kib| kib > 100));
     }
 }

@@ -37,12 +37,7 @@ pub(crate) fn run(
             continue;
         };
         interrupt.check()?;
-        eprintln!(
-            "{}: {} reloads in {:?}",
-            peer.name(),
-            options.count,
-            options.duration
-        );
+        eprintln!("{}: {} reloads in {:?}", peer.name(), options.count, options.duration);
         let server = peer.start(WORKERS, None)?;
         let before = server.workers();
         let outcome = reload_under_load(&server, signal, options, interrupt)?;
@@ -73,10 +68,8 @@ fn reload_under_load(
     let load = Load::keep_alive(options.duration);
     std::thread::scope(|scope| {
         // The error of a load is boxed without `Send`, so it crosses the threads as text.
-        let running = scope.spawn(|| {
-            load.run(server.address, interrupt)
-                .map_err(|error| error.to_string())
-        });
+        let running =
+            scope.spawn(|| load.run(server.address, interrupt).map_err(|error| error.to_string()));
         for _ in 0..options.count {
             std::thread::sleep(options.duration / (options.count + 1));
             server.signal(signal)?;

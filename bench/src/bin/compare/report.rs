@@ -144,10 +144,7 @@ pub(crate) fn respawns(results: &[Respawns], as_json: bool) -> String {
             )
         }));
     }
-    let mut text = format!(
-        "\n{:<8}{:>7}{:>11}{:>9}\n",
-        "peer", "kills", "median ms", "max ms"
-    );
+    let mut text = format!("\n{:<8}{:>7}{:>11}{:>9}\n", "peer", "kills", "median ms", "max ms");
     for (peer, kills, median, slowest) in summaries {
         let _ = writeln!(text, "{peer:<8}{kills:>7}{median:>11.2}{slowest:>9.2}");
     }
@@ -167,32 +164,21 @@ fn ratios(figures: Figures, base: Option<Figures>) -> Ratios {
         requests_per_second: base.map(|b| figures.requests_per_second / b.requests_per_second),
         cpu: base.map(|b| figures.cpu_us / b.cpu_us),
         p99: base.map(|b| figures.p99_ms / b.p99_ms),
-        pss: figures
-            .pss_mib
-            .zip(base.and_then(|b| b.pss_mib))
-            .map(|(own, base)| own / base),
+        pss: figures.pss_mib.zip(base.and_then(|b| b.pss_mib)).map(|(own, base)| own / base),
     }
 }
 
 fn base(group: &[Row]) -> Option<Figures> {
-    group
-        .iter()
-        .find(|row| row.peer == Peer::Hyper)
-        .map(|row| row.figures)
+    group.iter().find(|row| row.peer == Peer::Hyper).map(|row| row.figures)
 }
 
 fn cell(value: Option<f64>, width: usize) -> String {
-    value.map_or_else(
-        || format!("{:>width$}", "–"),
-        |value| format!("{value:>width$.2}"),
-    )
+    value.map_or_else(|| format!("{:>width$}", "–"), |value| format!("{value:>width$.2}"))
 }
 
 /// A JSON number; what is unknown or no number is `null`.
 fn number(value: Option<f64>) -> String {
-    value
-        .filter(|value| value.is_finite())
-        .map_or("null".to_owned(), |value| format!("{value:.3}"))
+    value.filter(|value| value.is_finite()).map_or("null".to_owned(), |value| format!("{value:.3}"))
 }
 
 fn array(objects: impl Iterator<Item = String>) -> String {
@@ -222,33 +208,20 @@ mod tests {
     #[test]
     fn a_line_holds_figures_and_ratios() {
         let text = table(&rows(Some(3.0)));
-        let line = text
-            .lines()
-            .find(|line| line.starts_with("runner"))
-            .expect("a line per peer");
+        let line = text.lines().find(|line| line.starts_with("runner")).expect("a line per peer");
         let words: Vec<&str> = line.split_whitespace().collect();
         assert_eq!(
             words,
-            [
-                "runner", "166667", "1.33", "6.00", "0.75", "2.00", "1.00", "3.00", "1.00", "0"
-            ]
+            ["runner", "166667", "1.33", "6.00", "0.75", "2.00", "1.00", "3.00", "1.00", "0"]
         );
     }
 
     #[test]
     fn without_the_base_there_are_no_ratios() {
         let text = table(&rows(None)[1..]);
-        let line = text
-            .lines()
-            .find(|line| line.starts_with("runner"))
-            .expect("a line per peer");
+        let line = text.lines().find(|line| line.starts_with("runner")).expect("a line per peer");
         let words: Vec<&str> = line.split_whitespace().collect();
-        assert_eq!(
-            words,
-            [
-                "runner", "166667", "–", "6.00", "–", "2.00", "–", "–", "–", "0"
-            ]
-        );
+        assert_eq!(words, ["runner", "166667", "–", "6.00", "–", "2.00", "–", "–", "–", "0"]);
     }
 
     #[test]
@@ -261,13 +234,7 @@ mod tests {
     #[test]
     fn respawns_are_summed_up_in_milliseconds() {
         let times = [3, 1, 20].map(Duration::from_millis).to_vec();
-        let text = respawns(
-            &[Respawns {
-                peer: Peer::Runner,
-                times,
-            }],
-            false,
-        );
+        let text = respawns(&[Respawns { peer: Peer::Runner, times }], false);
         let line = text.lines().last().expect("a line per peer");
         let words: Vec<&str> = line.split_whitespace().collect();
         assert_eq!(words, ["runner", "3", "3.00", "20.00"]);

@@ -29,12 +29,7 @@ pub(crate) fn run(
 ) -> Result<Vec<Respawns>> {
     let mut results = Vec::new();
     for &peer in peers.iter().filter(|peer| peer.reload_signal().is_some()) {
-        eprintln!(
-            "{}: {} kills, {:?} apart",
-            peer.name(),
-            options.count,
-            options.pause
-        );
+        eprintln!("{}: {} kills, {:?} apart", peer.name(), options.count, options.pause);
         let server = peer.start(WORKERS, None)?;
         let mut times = Vec::new();
         for _ in 0..options.count {

@@ -11,12 +11,7 @@ struct Program;
 impl Program {
     fn start(&self, master: &Master) {
         for server in master.servers() {
-            println!(
-                "{} serves {} on {:?}",
-                server.name(),
-                server.kind(),
-                server.addresses()
-            );
+            println!("{} serves {} on {:?}", server.name(), server.kind(), server.addresses());
         }
     }
 

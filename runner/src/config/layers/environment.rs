@@ -35,11 +35,7 @@ pub(super) fn read(
             errors.push(name.as_ref(), "the value is not UTF-8", None);
             continue;
         };
-        settings.push(Setting {
-            option,
-            value: Raw::Text(value.to_owned()),
-            origin,
-        });
+        settings.push(Setting { option, value: Raw::Text(value.to_owned()), origin });
     }
 }
 

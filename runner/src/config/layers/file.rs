@@ -25,10 +25,7 @@ pub(super) fn read(sources: &Sources, layers: &mut Layers, errors: &mut ConfigEr
             return errors.push(path.to_string_lossy(), message, None);
         }
     };
-    let source = Source {
-        path: path.into(),
-        text: &text,
-    };
+    let source = Source { path: path.into(), text: &text };
     source.read(layers, errors);
 }
 
@@ -126,10 +123,8 @@ fn raw(value: &DeValue<'_>) -> Raw {
         DeValue::String(text) => Raw::String(text.to_string()),
         DeValue::Integer(integer) => {
             let radix = integer.radix();
-            i128::from_str_radix(integer.as_str(), radix).map_or(
-                Raw::Other("a number without end"),
-                |value| Raw::Integer { value, radix },
-            )
+            i128::from_str_radix(integer.as_str(), radix)
+                .map_or(Raw::Other("a number without end"), |value| Raw::Integer { value, radix })
         }
         DeValue::Float(_) => Raw::Other("a number with a fraction"),
         DeValue::Boolean(on) => Raw::Boolean(*on),

@@ -22,11 +22,7 @@ pub(super) struct Layers {
 impl Layers {
     pub(super) fn read(sources: &Sources, keys: Vec<String>, errors: &mut ConfigErrors) -> Self {
         let servers = keys.iter().map(|_| Vec::new()).collect();
-        let mut layers = Self {
-            master: Vec::new(),
-            servers,
-            keys,
-        };
+        let mut layers = Self { master: Vec::new(), servers, keys };
         file::read(sources, &mut layers, errors);
         environment::read(&sources.environment, &mut layers, errors);
         command_line::read(&sources.overrides, &mut layers, errors);

@@ -163,10 +163,7 @@ fn files_with_errors() {
             "[[master]]",
             "master: expected a table: write `[master]`, got a list (from runner.toml:1:1)",
         ),
-        (
-            "[servers.echo]",
-            "servers: unknown table; did you mean `server`? (from runner.toml:1:2)",
-        ),
+        ("[servers.echo]", "servers: unknown table; did you mean `server`? (from runner.toml:1:2)"),
         (
             "\"a\\nb\" = 5",
             "a\\nb: unknown table; expected one of `master`, `server` (from runner.toml:1:1)",
@@ -213,10 +210,7 @@ fn malformed_files_are_one_error() {
         ("[master]\numask = 1\numask = 2", "runner.toml:3:1: "),
     ] {
         let errors = two_servers().file(text).errors();
-        assert!(
-            errors.starts_with(place) && errors.lines().count() == 1,
-            "{errors}"
-        );
+        assert!(errors.starts_with(place) && errors.lines().count() == 1, "{errors}");
     }
     let mut setup = two_servers();
     setup.file = Some(b"\xff".to_vec());
@@ -263,11 +257,7 @@ fn command_lines_with_errors() {
 #[test]
 fn text_that_is_not_unicode_is_an_error() {
     use std::os::unix::ffi::OsStringExt as _;
-    let context = Context {
-        directory: "/".into(),
-        program: "demo".to_owned(),
-        cores: 1,
-    };
+    let context = Context { directory: "/".into(), program: "demo".to_owned(), cores: 1 };
     let bytes = OsString::from_vec(vec![0xff]);
     let mut name = b"RUNNER_MASTER__".to_vec();
     name.push(0xff);
@@ -277,25 +267,16 @@ fn text_that_is_not_unicode_is_an_error() {
             ("RUNNER_MASTER__UMASK".into(), bytes.clone()),
             (OsString::from_vec(name), "1".into()),
         ],
-        overrides: vec![Override {
-            name: "--master.umask".to_owned(),
-            value: bytes,
-        }],
+        overrides: vec![Override { name: "--master.umask".to_owned(), value: bytes }],
         context,
     };
-    let declared = Declared {
-        master: &MasterOptions::default(),
-        place: place(),
-        servers: Vec::new(),
-    };
+    let declared =
+        Declared { master: &MasterOptions::default(), place: place(), servers: Vec::new() };
     let errors = load(&declared, &sources).expect_err("errors").to_string();
     let lines: Vec<&str> = errors.lines().collect();
     assert_eq!(lines[0], "RUNNER_MASTER__UMASK: the value is not UTF-8");
     assert_eq!(lines[1], "--master.umask: the value is not UTF-8");
-    assert!(
-        lines[2].starts_with("master.\u{fffd}: unknown option"),
-        "{errors}"
-    );
+    assert!(lines[2].starts_with("master.\u{fffd}: unknown option"), "{errors}");
     assert_eq!(lines.len(), 3);
 }
 
@@ -315,14 +296,12 @@ fn declarations_with_errors() {
          `8o80` is not an address; write `IP:PORT`, such as `127.0.0.1:8080` (declared at PLACE)",
         |setup| setup.servers[0].2.bind = Some(Addresses::from(["localhost:1", "8o80"])),
     );
-    check(
-        "server.echo.workers: expected at least 1, got 0 (declared at PLACE)",
-        |setup| setup.servers[0].2.workers = Some(Workers::Fixed(0)),
-    );
-    check(
-        "server.echo.max_connections: expected at least 1, got 0 (declared at PLACE)",
-        |setup| setup.servers[0].2.max_connections = Some(0),
-    );
+    check("server.echo.workers: expected at least 1, got 0 (declared at PLACE)", |setup| {
+        setup.servers[0].2.workers = Some(Workers::Fixed(0))
+    });
+    check("server.echo.max_connections: expected at least 1, got 0 (declared at PLACE)", |setup| {
+        setup.servers[0].2.max_connections = Some(0)
+    });
     check(
         "server.echo.start_timeout: expected at least 1ms, got 999µs (declared at PLACE)",
         |setup| setup.servers[0].2.start_timeout = Some(Duration::from_micros(999)),
@@ -348,10 +327,9 @@ fn declarations_with_errors() {
         "server.http_server.bind: `127.0.0.1:9502` is bound by `server.echo` too, declared at PLACE (declared at PLACE)",
         |setup| setup.servers[1].2.bind = setup.servers[0].2.bind.clone(),
     );
-    check(
-        "master.umask: expected at most 777, got 1000 (declared at PLACE)",
-        |setup| setup.master.umask = Some(0o1000),
-    );
+    check("master.umask: expected at most 777, got 1000 (declared at PLACE)", |setup| {
+        setup.master.umask = Some(0o1000)
+    });
 }
 
 #[test]

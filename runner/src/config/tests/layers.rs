@@ -39,34 +39,20 @@ fn the_command_line_names_another_file() {
     let directory = tempfile::tempdir().expect("a directory");
     let setup = two_servers();
     std::fs::write(directory.path().join("runner.toml"), "malformed").expect("written");
-    std::fs::write(
-        directory.path().join("other.toml"),
-        "master.umask = \"077\"",
-    )
-    .expect("written");
-    let config = setup
-        .load_in(directory.path(), Some("other.toml"))
-        .expect("valid");
+    std::fs::write(directory.path().join("other.toml"), "master.umask = \"077\"").expect("written");
+    let config = setup.load_in(directory.path(), Some("other.toml")).expect("valid");
     let umask = config.master.umask.expect("set");
-    assert_eq!(
-        (umask.value, umask.origin.to_string()),
-        (0o077, "other.toml:1:16".to_owned())
-    );
+    assert_eq!((umask.value, umask.origin.to_string()), (0o077, "other.toml:1:16".to_owned()));
 
     let check = |file: &str, expected: &str| {
-        let errors = setup
-            .load_in(directory.path(), Some(file))
-            .expect_err("an error");
+        let errors = setup.load_in(directory.path(), Some(file)).expect_err("an error");
         assert_eq!(errors.to_string(), expected);
     };
     check(
         "missing.toml",
         "missing.toml: cannot read the configuration: No such file or directory (os error 2)",
     );
-    check(
-        ".",
-        ".: cannot read the configuration: Is a directory (os error 21)",
-    );
+    check(".", ".: cannot read the configuration: Is a directory (os error 21)");
 }
 
 #[test]
@@ -90,10 +76,7 @@ fn every_type_of_value_is_read_from_a_file() {
         .expect("valid");
     let text = config.to_string().replace(&place_text(), "PLACE");
     insta::assert_snapshot!(text);
-    assert_eq!(
-        config.servers[1].settings.keep_alive.value,
-        Duration::from_secs(120)
-    );
+    assert_eq!(config.servers[1].settings.keep_alive.value, Duration::from_secs(120));
 }
 
 #[test]
@@ -115,21 +98,9 @@ fn the_environment_and_the_command_line_say_as_much_as_a_file() {
     let values = [
         ("MASTER__DAEMONIZE", "master.daemonize", "true"),
         ("MASTER__UMASK", "master.umask", "022"),
-        (
-            "SERVER_ECHO__BIND",
-            "server.echo.bind",
-            "127.0.0.1:1, [::1]:2",
-        ),
-        (
-            "SERVER_ECHO__RECEIVE_BUFFER",
-            "server.echo.receive_buffer",
-            "4096",
-        ),
-        (
-            "SERVER_ECHO__DRAIN_TIMEOUT",
-            "server.echo.drain_timeout",
-            "500ms",
-        ),
+        ("SERVER_ECHO__BIND", "server.echo.bind", "127.0.0.1:1, [::1]:2"),
+        ("SERVER_ECHO__RECEIVE_BUFFER", "server.echo.receive_buffer", "4096"),
+        ("SERVER_ECHO__DRAIN_TIMEOUT", "server.echo.drain_timeout", "500ms"),
     ];
     let mut environment = two_servers();
     let mut command_line = two_servers();
@@ -139,20 +110,12 @@ fn the_environment_and_the_command_line_say_as_much_as_a_file() {
     }
     let without_origins = |config: &Config| {
         let text = config.to_string();
-        let settings = text
-            .lines()
-            .map(|line| line.split("  #").next().unwrap_or_default().trim());
+        let settings = text.lines().map(|line| line.split("  #").next().unwrap_or_default().trim());
         settings.map(str::to_owned).collect::<Vec<String>>()
     };
     let expected = without_origins(&from_file);
-    assert_eq!(
-        without_origins(&environment.load().expect("valid")),
-        expected
-    );
-    assert_eq!(
-        without_origins(&command_line.load().expect("valid")),
-        expected
-    );
+    assert_eq!(without_origins(&environment.load().expect("valid")), expected);
+    assert_eq!(without_origins(&command_line.load().expect("valid")), expected);
 }
 
 #[test]
@@ -163,28 +126,16 @@ fn what_is_shown_can_be_loaded() {
         .environment("RUNNER_MASTER__PID_FILE=/tmp/a \"quoted\" \\ path");
     setup.servers[1].2.keep_alive = Some(Duration::from_millis(1500));
     let shown = setup.load().expect("valid");
-    let again = two_servers()
-        .file(&shown.to_string())
-        .load()
-        .expect("valid");
+    let again = two_servers().file(&shown.to_string()).load().expect("valid");
     assert_eq!(
         again.master.pid_file.as_ref().map(|path| &path.value),
         shown.master.pid_file.as_ref().map(|path| &path.value)
     );
-    assert_eq!(
-        again.master.umask.as_ref().map(|umask| umask.value),
-        Some(0o007)
-    );
+    assert_eq!(again.master.umask.as_ref().map(|umask| umask.value), Some(0o007));
     for (again, shown) in again.servers.iter().zip(&shown.servers) {
         assert_eq!(again.settings.bind.value, shown.settings.bind.value);
-        assert_eq!(
-            again.settings.keep_alive.value,
-            shown.settings.keep_alive.value
-        );
-        assert_eq!(
-            again.settings.receive_buffer.value,
-            shown.settings.receive_buffer.value
-        );
+        assert_eq!(again.settings.keep_alive.value, shown.settings.keep_alive.value);
+        assert_eq!(again.settings.receive_buffer.value, shown.settings.receive_buffer.value);
     }
 }
 
@@ -200,9 +151,11 @@ fn variables_of_others_are_left_alone() {
 
 #[test]
 fn port_zero_is_nobodys() {
-    let setup = Setup::default()
-        .server(Kind::Tcp, "a", "127.0.0.1:0")
-        .server(Kind::Tcp, "b", "127.0.0.1:0");
+    let setup = Setup::default().server(Kind::Tcp, "a", "127.0.0.1:0").server(
+        Kind::Tcp,
+        "b",
+        "127.0.0.1:0",
+    );
     assert!(setup.load().is_ok());
 }
 
@@ -211,10 +164,7 @@ fn a_bind_from_any_layer_will_do() {
     let mut setup = two_servers().environment("RUNNER_SERVER_ECHO__BIND=127.0.0.1:7");
     setup.servers[0].2.bind = None;
     let config = setup.load().expect("valid");
-    assert_eq!(
-        config.servers[0].settings.bind.value,
-        ["127.0.0.1:7".parse().expect("address")]
-    );
+    assert_eq!(config.servers[0].settings.bind.value, ["127.0.0.1:7".parse().expect("address")]);
 }
 
 #[test]
@@ -239,10 +189,7 @@ fn relative_paths_start_where_the_program_was_started() {
 #[test]
 fn defaults_are_shown_as_they_are_documented() {
     let config = two_servers().load().expect("valid");
-    let lines = config.servers[1]
-        .lines()
-        .into_iter()
-        .chain(config.master.lines());
+    let lines = config.servers[1].lines().into_iter().chain(config.master.lines());
     for line in lines {
         if let (Absent::Default(text), Some((value, _))) = (line.row.absent, &line.value) {
             assert_eq!(value.trim_matches('"'), text, "{}", line.row.name);

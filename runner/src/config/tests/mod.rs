@@ -24,10 +24,8 @@ struct Setup {
 
 impl Setup {
     fn server(mut self, kind: Kind, name: &str, bind: &str) -> Self {
-        let options = ServerOptions {
-            bind: Some(Addresses::from(bind)),
-            ..ServerOptions::default()
-        };
+        let options =
+            ServerOptions { bind: Some(Addresses::from(bind)), ..ServerOptions::default() };
         self.servers.push((kind, name.to_owned(), options));
         self
     }
@@ -56,20 +54,14 @@ impl Setup {
     }
 
     fn load_in(&self, directory: &Path, file: Option<&str>) -> Result<Config, ConfigErrors> {
-        let servers = self
-            .servers
-            .iter()
-            .map(|(kind, name, options)| DeclaredServer {
-                kind: *kind,
-                name: name.clone(),
-                options,
-                place: place(),
-            });
-        let declared = Declared {
-            master: &self.master,
+        let servers = self.servers.iter().map(|(kind, name, options)| DeclaredServer {
+            kind: *kind,
+            name: name.clone(),
+            options,
             place: place(),
-            servers: servers.collect(),
-        };
+        });
+        let declared =
+            Declared { master: &self.master, place: place(), servers: servers.collect() };
         let pair = |text: &String| {
             let (name, value) = text.split_once('=').unwrap_or((text, ""));
             (name.to_owned(), OsString::from(value))
@@ -78,12 +70,8 @@ impl Setup {
         let overrides = self.command_line.iter().map(pair);
         let sources = Sources {
             file: file.map(PathBuf::from),
-            environment: variables
-                .map(|(name, value)| (name.into(), value))
-                .collect(),
-            overrides: overrides
-                .map(|(name, value)| Override { name, value })
-                .collect(),
+            environment: variables.map(|(name, value)| (name.into(), value)).collect(),
+            overrides: overrides.map(|(name, value)| Override { name, value }).collect(),
             context: Context {
                 directory: directory.to_owned(),
                 program: "demo".to_owned(),
@@ -114,7 +102,9 @@ fn place_text() -> String {
 }
 
 fn two_servers() -> Setup {
-    Setup::default()
-        .server(Kind::Tcp, "echo", "127.0.0.1:9502")
-        .server(Kind::Http, "Http server", "127.0.0.1:9501")
+    Setup::default().server(Kind::Tcp, "echo", "127.0.0.1:9502").server(
+        Kind::Http,
+        "Http server",
+        "127.0.0.1:9501",
+    )
 }

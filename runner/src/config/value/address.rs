@@ -17,10 +17,7 @@ impl OptionValue for AddressList {
 
     fn parse(raw: &Raw) -> Result<Addresses, String> {
         let addresses = match raw {
-            Raw::Text(text) => text
-                .split(',')
-                .map(|address| address.trim().to_owned())
-                .collect(),
+            Raw::Text(text) => text.split(',').map(|address| address.trim().to_owned()).collect(),
             Raw::String(address) => vec![address.clone()],
             Raw::List(items) => items.iter().map(item).collect::<Result<_, _>>()?,
             _ => return Err(unexpected(Self::EXPECTED, raw)),
@@ -43,18 +40,12 @@ impl OptionValue for AddressList {
         if addresses.is_empty() {
             faults.push(format!("expected {}, got an empty list", Self::EXPECTED));
         }
-        if faults.is_empty() {
-            Ok(valid)
-        } else {
-            Err(faults.join("; "))
-        }
+        if faults.is_empty() { Ok(valid) } else { Err(faults.join("; ")) }
     }
 
     fn render(addresses: &Self::Value) -> String {
-        let addresses: Vec<String> = addresses
-            .iter()
-            .map(|address| toml_string(&address.to_string()))
-            .collect();
+        let addresses: Vec<String> =
+            addresses.iter().map(|address| toml_string(&address.to_string())).collect();
         match addresses.as_slice() {
             [address] => address.clone(),
             _ => format!("[{}]", addresses.join(", ")),
@@ -70,8 +61,7 @@ fn item(raw: &Raw) -> Result<String, String> {
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| format!("{} {}", quoted(text), fault(text)))
+    text.parse().map_err(|_| format!("{} {}", quoted(text), fault(text)))
 }
 
 /// What is wrong with `text`, and what to write instead.
@@ -109,10 +99,7 @@ fn fault(text: &str) -> String {
         _ if host.contains(':') => {
             format!("is not an address; an IPv6 address stands in brackets: `[::1]:{port}`")
         }
-        _ if host
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.') =>
-        {
+        _ if host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
             format!(
                 "is not an address; an IPv4 address has four numbers up to 255: `127.0.0.1:{port}`"
             )
@@ -144,43 +131,25 @@ mod tests {
                 "example.org:80",
                 Err("is a name, and names are not looked up; write the IP address: `IP:80`"),
             ),
-            (
-                "fd:3",
-                Err("is a socket to take over, which has no effect yet; write `IP:PORT`"),
-            ),
+            ("fd:3", Err("is a socket to take over, which has no effect yet; write `IP:PORT`")),
             (
                 "systemd:web",
                 Err("is a socket to take over, which has no effect yet; write `IP:PORT`"),
             ),
-            (
-                "unix:/run/a",
-                Err("is a unix socket, which has no effect yet; write `IP:PORT`"),
-            ),
-            (
-                "/run/a.sock",
-                Err("is a unix socket, which has no effect yet; write `IP:PORT`"),
-            ),
+            ("unix:/run/a", Err("is a unix socket, which has no effect yet; write `IP:PORT`")),
+            ("/run/a.sock", Err("is a unix socket, which has no effect yet; write `IP:PORT`")),
             (
                 "127.0.0.1",
                 Err("is an IP address without a port; write `127.0.0.1:8080` for port 8080"),
             ),
-            (
-                "::1",
-                Err("is an IP address without a port; write `[::1]:8080` for port 8080"),
-            ),
-            (
-                "[::1]",
-                Err("is an IP address without a port; write `[::1]:8080` for port 8080"),
-            ),
+            ("::1", Err("is an IP address without a port; write `[::1]:8080` for port 8080")),
+            ("[::1]", Err("is an IP address without a port; write `[::1]:8080` for port 8080")),
             (
                 "fe80::x:80",
                 Err("is not an address; an IPv6 address stands in brackets: `[::1]:80`"),
             ),
             ("127.0.0.1:99999", Err("has a port above 65535")),
-            (
-                "127.0.0.1:",
-                Err("has no port number; write `IP:PORT`, such as `127.0.0.1:8080`"),
-            ),
+            ("127.0.0.1:", Err("has no port number; write `IP:PORT`, such as `127.0.0.1:8080`")),
             (
                 "127.0.0.1:http",
                 Err("has no port number; write `IP:PORT`, such as `127.0.0.1:8080`"),
@@ -191,14 +160,8 @@ mod tests {
                     "is not an address; an IPv4 address has four numbers up to 255: `127.0.0.1:80`",
                 ),
             ),
-            (
-                "hello",
-                Err("is not an address; write `IP:PORT`, such as `127.0.0.1:8080`"),
-            ),
-            (
-                "",
-                Err("is not an address; write `IP:PORT`, such as `127.0.0.1:8080`"),
-            ),
+            ("hello", Err("is not an address; write `IP:PORT`, such as `127.0.0.1:8080`")),
+            ("", Err("is not an address; write `IP:PORT`, such as `127.0.0.1:8080`")),
         ] {
             let expected = match expected {
                 Ok(address) => Ok(address.to_owned()),
@@ -209,10 +172,7 @@ mod tests {
         }
         for text in [":8080", "8080", "*:8080"] {
             let fault = parse_address(text).expect_err(text);
-            assert!(
-                fault.contains("write `0.0.0.0:8080` for every IPv4 interface"),
-                "{fault}"
-            );
+            assert!(fault.contains("write `0.0.0.0:8080` for every IPv4 interface"), "{fault}");
         }
     }
 }

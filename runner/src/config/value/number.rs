@@ -104,10 +104,7 @@ impl OptionValue for Octal {
 
     fn validate(bits: u32, _: &Context) -> Result<u32, String> {
         if Self::MAX < bits {
-            return Err(format!(
-                "expected at most {:03o}, got {bits:03o}",
-                Self::MAX
-            ));
+            return Err(format!("expected at most {:03o}, got {bits:03o}", Self::MAX));
         }
         Ok(bits)
     }

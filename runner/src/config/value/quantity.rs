@@ -115,9 +115,7 @@ fn written_time(time: Duration) -> String {
 }
 
 fn written_size(bytes: u64) -> String {
-    let unit = BINARY
-        .iter()
-        .find(|(_, factor)| *factor <= bytes && bytes.is_multiple_of(*factor));
+    let unit = BINARY.iter().find(|(_, factor)| *factor <= bytes && bytes.is_multiple_of(*factor));
     let (unit, factor) = unit.unwrap_or(&BYTES[0]);
     format!("{}{unit}", bytes / factor)
 }

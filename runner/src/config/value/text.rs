@@ -58,10 +58,7 @@ impl OptionValue for FilePath {
         if bytes.is_empty() {
             Err("expected a path, got an empty string".to_owned())
         } else if bytes.contains(&0) {
-            Err(format!(
-                "a path has no NUL, got {}",
-                quoted(&path.to_string_lossy())
-            ))
+            Err(format!("a path has no NUL, got {}", quoted(&path.to_string_lossy())))
         } else {
             Ok(context.directory.join(path))
         }
@@ -139,11 +136,7 @@ impl<T: Choices> OptionValue for Choice<T> {
         if T::PLANNED.contains(&text.as_str()) {
             return Err(format!("`{text}` has no effect yet; remove it"));
         }
-        Err(format!(
-            "unknown value {}; {}",
-            quoted(text),
-            suggestion(text, words)
-        ))
+        Err(format!("unknown value {}; {}", quoted(text), suggestion(text, words)))
     }
 
     fn validate(value: T, _: &Context) -> Result<T, String> {

@@ -20,11 +20,7 @@ impl RequestBody {
         if body.is_end_stream() {
             return Body::empty();
         }
-        Body::new(Self {
-            body,
-            conn: conn.clone(),
-            awaited: false,
-        })
+        Body::new(Self { body, conn: conn.clone(), awaited: false })
     }
 }
 

@@ -21,10 +21,7 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn of(limits: &Limits) -> Self {
-        Self {
-            keep_alive: limits.keep_alive,
-            header_timeout: limits.header_timeout,
-        }
+        Self { keep_alive: limits.keep_alive, header_timeout: limits.header_timeout }
     }
 
     /// The least time that anything has. A connection is looked at this often, so that what it has
@@ -63,17 +60,11 @@ mod tests {
     use super::*;
     use crate::server::{Identity, Shutdown, Worker};
 
-    const PATIENCE: Patience = Patience {
-        keep_alive: Duration::from_secs(40),
-        header_timeout: Duration::from_secs(10),
-    };
+    const PATIENCE: Patience =
+        Patience { keep_alive: Duration::from_secs(40), header_timeout: Duration::from_secs(10) };
 
     fn connection() -> Conn {
-        let identity = Identity {
-            server: "test".to_owned(),
-            slot: 0,
-            generation: 1,
-        };
+        let identity = Identity { server: "test".to_owned(), slot: 0, generation: 1 };
         let worker = Worker::new::<Conn>(identity, Shutdown::default());
         let address = ([127, 0, 0, 1], 1).into();
         Conn::new(worker, address, address)

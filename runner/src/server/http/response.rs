@@ -47,10 +47,8 @@ mod tests {
         let failed: Result<&str, Error> = Err(Error::msg("no database"));
         let response: Response = failed.into_response();
         assert_eq!(response.status(), 500);
-        let error = response
-            .extensions()
-            .get::<HandlerError>()
-            .map(|found| found.error().to_string());
+        let error =
+            response.extensions().get::<HandlerError>().map(|found| found.error().to_string());
         assert_eq!(error.as_deref(), Some("no database"));
     }
 }

@@ -36,9 +36,7 @@ where
     Fut: Future<Output = Result<H>>,
 {
     fn serve(&self, session: Session) -> Pin<Box<dyn Future<Output = Result> + '_>> {
-        Box::pin(run::<HttpProtocol<H>>(session, async |worker| {
-            (self.0)(worker).await
-        }))
+        Box::pin(run::<HttpProtocol<H>>(session, async |worker| (self.0)(worker).await))
     }
 }
 
@@ -58,12 +56,7 @@ impl<H: Handler> Protocol for HttpProtocol<H> {
         let mut builder = http1::Builder::new();
         // Time is kept per connection by `drive`, for heads and for idleness alike.
         builder.header_read_timeout(None);
-        Self {
-            handler,
-            worker,
-            patience: Patience::of(&limits),
-            builder,
-        }
+        Self { handler, worker, patience: Patience::of(&limits), builder }
     }
 
     fn open(&self, stream: TcpStream, peer: SocketAddr, local: SocketAddr) -> (Conn, TcpStream) {
@@ -177,7 +170,5 @@ impl<H: Handler> HttpProtocol<H> {
 }
 
 fn announce_close(response: &mut Response) {
-    response
-        .headers_mut()
-        .insert(CONNECTION, HeaderValue::from_static("close"));
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
 }

@@ -116,11 +116,7 @@ impl Conn {
     /// When data last arrived, or when the client connected.
     #[must_use]
     pub fn last_receive(&self) -> Instant {
-        *self
-            .0
-            .last_receive
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        *self.0.last_receive.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends `data`, after everything sent before. Waits while over 1 MiB waits to be sent.
@@ -206,38 +202,22 @@ impl Conn {
     }
 
     fn request_close(&self, close: Close) {
-        self.0
-            .state
-            .send_modify(|state| state.close = state.close.max(close));
+        self.0.state.send_modify(|state| state.close = state.close.max(close));
     }
 
     /// Waits until the connection is to be closed in this way or a faster one.
     pub(super) async fn closing(&self, close: Close) {
         // The sender lives in `self`, so waiting cannot fail.
-        let _ = self
-            .0
-            .state
-            .subscribe()
-            .wait_for(|state| state.close >= close)
-            .await;
+        let _ = self.0.state.subscribe().wait_for(|state| state.close >= close).await;
     }
 
     /// Waits while the connection is paused.
     pub(super) async fn resumed(&self) {
-        let _ = self
-            .0
-            .state
-            .subscribe()
-            .wait_for(|state| !state.paused)
-            .await;
+        let _ = self.0.state.subscribe().wait_for(|state| !state.paused).await;
     }
 
     pub(super) fn received(&self) {
-        *self
-            .0
-            .last_receive
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self.0.last_receive.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     pub(super) fn stream(&self) -> &TcpStream {

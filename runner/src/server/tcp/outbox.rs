@@ -116,10 +116,7 @@ impl Outbox {
     /// Refuses everything from now on and drops what waits.
     pub(super) fn close(&self) {
         let mut queue = self.lock();
-        *queue = Queue {
-            closed: true,
-            ..Queue::default()
-        };
+        *queue = Queue { closed: true, ..Queue::default() };
         drop(queue);
         self.drained.notify_waiters();
     }
@@ -189,10 +186,7 @@ mod tests {
             (LIMIT, 0, true),
             (LIMIT, 1, false),
         ] {
-            let queue = Queue {
-                length,
-                ..Queue::default()
-            };
+            let queue = Queue { length, ..Queue::default() };
             assert_eq!(queue.has_room(wanted), room, "{wanted} beside {length}");
         }
     }
@@ -233,10 +227,7 @@ mod tests {
         let write = async {
             // Waits for room, which the writer makes as the client reads.
             outbox.room(20_000).await;
-            assert!(matches!(
-                outbox.push(&server, number(pieces)),
-                Pushed::Taken
-            ));
+            assert!(matches!(outbox.push(&server, number(pieces)), Pushed::Taken));
             std::future::pending::<()>().await;
         };
         tokio::select! {

@@ -39,9 +39,7 @@ where
     Fut: Future<Output = Result<H>>,
 {
     fn serve(&self, session: Session) -> Pin<Box<dyn Future<Output = Result> + '_>> {
-        Box::pin(run::<TcpProtocol<H>>(session, async |worker| {
-            (self.0)(worker).await
-        }))
+        Box::pin(run::<TcpProtocol<H>>(session, async |worker| (self.0)(worker).await))
     }
 }
 
@@ -57,11 +55,7 @@ impl<H: Handler> Protocol for TcpProtocol<H> {
     type Io = ();
 
     fn new(handler: Arc<H>, worker: Worker, limits: Limits) -> Self {
-        Self {
-            handler,
-            worker,
-            receive_buffer: limits.receive_buffer,
-        }
+        Self { handler, worker, receive_buffer: limits.receive_buffer }
     }
 
     fn open(&self, stream: TcpStream, peer: SocketAddr, local: SocketAddr) -> (Conn, ()) {
@@ -175,11 +169,7 @@ async fn finish(conn: &Conn) {
         () = conn.closing(Close::Now) => false,
         flushed = flush(conn) => flushed,
     };
-    if flushed
-        && SockRef::from(conn.stream())
-            .shutdown(Shutdown::Write)
-            .is_ok()
-    {
+    if flushed && SockRef::from(conn.stream()).shutdown(Shutdown::Write).is_ok() {
         let _ = timeout(LINGER, discard(conn.stream())).await;
     }
     conn.close_now();

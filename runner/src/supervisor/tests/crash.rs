@@ -334,10 +334,7 @@ fn delays_have_a_jitter_of_ten_percent() {
         for doublings in 0..12 {
             let delay = back_off.failed(false, &settings, &mut jitter);
             let plain = (settings.first_delay * (1 << doublings)).min(settings.max_delay);
-            assert!(
-                plain * 9 / 10 <= delay && delay <= plain * 11 / 10,
-                "{delay:?}"
-            );
+            assert!(plain * 9 / 10 <= delay && delay <= plain * 11 / 10, "{delay:?}");
             assert!(delay <= settings.max_delay);
             seen.insert(delay);
         }

@@ -36,11 +36,7 @@ fn check(script: &str) {
     for line in expected.lines().filter(|line| indent(line) == 0) {
         stage.play(line);
     }
-    assert!(
-        expected == stage.seen,
-        "expected:\n{expected}\nseen:\n{}",
-        stage.seen
-    );
+    assert!(expected == stage.seen, "expected:\n{expected}\nseen:\n{}", stage.seen);
 }
 
 fn indent(line: &str) -> usize {
@@ -81,10 +77,7 @@ impl Stage {
             }
             "failed" => {
                 let pid = Pid(noun.parse().unwrap());
-                self.tell(Event::Failed {
-                    pid,
-                    reason: detail.to_owned(),
-                });
+                self.tell(Event::Failed { pid, reason: detail.to_owned() });
             }
             "exit" => {
                 let status = match detail.split_once(' ').unwrap() {
@@ -112,18 +105,13 @@ impl Stage {
             drain_timeout: Time::from_secs(20),
         };
         let servers: Vec<_> = sizes.split_whitespace().map(server).collect();
-        let settings = Settings {
-            jitter_percent: 0,
-            ..Settings::default()
-        };
+        let settings = Settings { jitter_percent: 0, ..Settings::default() };
         self.supervisor = Some(Supervisor::new(self.now, settings, &servers));
         self.act("");
     }
 
     fn supervisor(&mut self) -> &mut Supervisor {
-        self.supervisor
-            .as_mut()
-            .expect("a script begins with its servers")
+        self.supervisor.as_mut().expect("a script begins with its servers")
     }
 
     fn tell(&mut self, event: Event) {
@@ -139,10 +127,7 @@ impl Stage {
             self.supervisor().handle_timeout(timeout);
             self.act(&format!("{timeout:?} "));
             let next = self.supervisor().poll_timeout();
-            assert!(
-                next.is_none_or(|at| timeout < at),
-                "a timeout that does not go away"
-            );
+            assert!(next.is_none_or(|at| timeout < at), "a timeout that does not go away");
         }
         self.now = end;
     }
@@ -178,17 +163,9 @@ impl Stage {
                 let pid = Pid(100 + self.forked);
                 self.forked += 1;
                 write!(self.seen, " = {}", pid.0).unwrap();
-                Event::Forked {
-                    slot,
-                    generation,
-                    pid,
-                }
+                Event::Forked { slot, generation, pid }
             }
-            Forks::Fail => Event::ForkFailed {
-                slot,
-                generation,
-                reason: "no memory".to_owned(),
-            },
+            Forks::Fail => Event::ForkFailed { slot, generation, reason: "no memory".to_owned() },
             Forks::Hang => return self.unanswered.push((slot, generation)),
         };
         self.supervisor().handle(now, event);
@@ -196,25 +173,15 @@ impl Stage {
 
     fn pids(&mut self, list: &str, all: fn(State) -> bool) -> Vec<Pid> {
         if list == "all" {
-            let workers = self
-                .supervisor()
-                .workers()
-                .filter(|worker| all(worker.state));
+            let workers = self.supervisor().workers().filter(|worker| all(worker.state));
             return workers.filter_map(|worker| worker.pid).collect();
         }
-        list.split_whitespace()
-            .map(|pid| Pid(pid.parse().unwrap()))
-            .collect()
+        list.split_whitespace().map(|pid| Pid(pid.parse().unwrap())).collect()
     }
 
     fn show_workers(&mut self) {
         for worker in self.supervisor().workers().collect::<Vec<_>>() {
-            let WorkerStatus {
-                slot,
-                generation,
-                pid,
-                state,
-            } = worker;
+            let WorkerStatus { slot, generation, pid, state } = worker;
             let pid = pid.map_or("-".to_owned(), |pid| pid.0.to_string());
             writeln!(self.seen, "    {} {pid} {state:?}", place(slot, generation)).unwrap();
         }
@@ -239,18 +206,9 @@ impl std::fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
             Action::Fork { slot, generation } => write!(f, "fork {}", place(*slot, *generation)),
-            Action::Signal {
-                pid,
-                how: Leave::Drain,
-            } => write!(f, "drain {}", pid.0),
-            Action::Signal {
-                pid,
-                how: Leave::Stop,
-            } => write!(f, "stop {}", pid.0),
-            Action::Signal {
-                pid,
-                how: Leave::Kill,
-            } => write!(f, "kill {}", pid.0),
+            Action::Signal { pid, how: Leave::Drain } => write!(f, "drain {}", pid.0),
+            Action::Signal { pid, how: Leave::Stop } => write!(f, "stop {}", pid.0),
+            Action::Signal { pid, how: Leave::Kill } => write!(f, "kill {}", pid.0),
             Action::Report(report) => write!(f, "{}", ShownReport(report)),
             Action::Finish { code } => write!(f, "finish {code}"),
         }
@@ -262,42 +220,20 @@ struct ShownReport<'a>(&'a Report);
 impl std::fmt::Display for ShownReport<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let failed = |failure: &StartFailure| {
-            format!(
-                "{} {}",
-                place(failure.slot, failure.generation),
-                failure.reason
-            )
+            format!("{} {}", place(failure.slot, failure.generation), failure.reason)
         };
         match self.0 {
             Report::Started => write!(f, "started"),
             Report::StartFailed(failure) => write!(f, "start failed: {}", failed(failure)),
             Report::WorkerReady { pid, after, .. } => write!(f, "{} ready in {after:?}", pid.0),
-            Report::WorkerExit(WorkerExit {
-                pid,
-                status,
-                uptime,
-                cause,
-                ..
-            }) => {
+            Report::WorkerExit(WorkerExit { pid, status, uptime, cause, .. }) => {
                 write!(f, "{} {cause}, {status} after {uptime:?}", pid.0)
             }
-            Report::ForkFailed {
-                slot,
-                generation,
-                reason,
-            } => {
+            Report::ForkFailed { slot, generation, reason } => {
                 write!(f, "no fork of {}: {reason}", place(*slot, *generation))
             }
-            Report::BackOff {
-                slot,
-                delay,
-                failures,
-            } => {
-                write!(
-                    f,
-                    "{}.{} waits {delay:?}, failures: {failures}",
-                    slot.server, slot.slot
-                )
+            Report::BackOff { slot, delay, failures } => {
+                write!(f, "{}.{} waits {delay:?}, failures: {failures}", slot.server, slot.slot)
             }
             Report::ReloadFinished { generation, result } => match result {
                 Ok(()) => write!(f, "reloaded g{generation}"),

@@ -19,14 +19,8 @@ fn plan(commands: BoxedStrategy<Command>) -> impl Strategy<Value = Plan> {
     let sizes = prop::collection::vec(0..6_u32, 1..4);
     let manners = prop::collection::vec(prop::option::weighted(0.8, 0..5000_u64), 1..8);
     let steps = prop::collection::vec(step, 0..80);
-    (sizes, prop::bool::weighted(0.8), steps, manners).prop_map(
-        |(sizes, started, steps, manners)| Plan {
-            sizes,
-            started,
-            steps,
-            manners,
-        },
-    )
+    (sizes, prop::bool::weighted(0.8), steps, manners)
+        .prop_map(|(sizes, started, steps, manners)| Plan { sizes, started, steps, manners })
 }
 
 fn replacements() -> BoxedStrategy<Command> {

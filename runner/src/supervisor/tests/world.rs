@@ -104,11 +104,8 @@ impl World {
     }
 
     pub(super) fn new(sizes: &[u32], manners: Vec<Option<u64>>) -> Self {
-        let server = |workers| ServerSettings {
-            workers,
-            start_timeout: START,
-            drain_timeout: DRAIN,
-        };
+        let server =
+            |workers| ServerSettings { workers, start_timeout: START, drain_timeout: DRAIN };
         let servers: Vec<_> = sizes.iter().copied().map(server).collect();
         Self::with(Settings::default(), &servers, manners)
     }
@@ -123,10 +120,7 @@ impl World {
             supervisor: Supervisor::new(ORIGIN, settings, servers),
             processes: BTreeMap::new(),
             manners,
-            surge: servers
-                .iter()
-                .map(|it| (it.workers as usize).div_ceil(4))
-                .collect(),
+            surge: servers.iter().map(|it| (it.workers as usize).div_ceil(4)).collect(),
             slots: servers.iter().map(|it| it.workers as usize).sum(),
             forks_fail: false,
             ready_after: None,
@@ -169,19 +163,14 @@ impl World {
 
     fn make_ready(&mut self, pid: i32) {
         let before = self.serving();
-        self.processes
-            .entry(pid)
-            .and_modify(|process| process.ready = true);
+        self.processes.entry(pid).and_modify(|process| process.ready = true);
         self.handle(Event::Ready { pid: Pid(pid) });
         self.check_serving(before);
     }
 
     fn fail(&mut self, pick: usize) {
         if let Some(pid) = self.pick(pick, |process| !process.ready) {
-            self.handle_gently(Event::Failed {
-                pid: Pid(pid),
-                reason: "no database".to_owned(),
-            });
+            self.handle_gently(Event::Failed { pid: Pid(pid), reason: "no database".to_owned() });
             self.exit(pid, ExitStatus::Code(1));
         }
     }
@@ -194,22 +183,13 @@ impl World {
 
     fn exit(&mut self, pid: i32, status: ExitStatus) {
         self.processes.remove(&pid);
-        self.handle_gently(Event::Exited {
-            pid: Pid(pid),
-            status,
-        });
+        self.handle_gently(Event::Exited { pid: Pid(pid), status });
     }
 
     fn strangers(&mut self) {
         self.handle_gently(Event::Ready { pid: Pid(1) });
-        self.handle_gently(Event::Failed {
-            pid: Pid(1),
-            reason: String::new(),
-        });
-        self.handle_gently(Event::Exited {
-            pid: Pid(1),
-            status: ExitStatus::Code(0),
-        });
+        self.handle_gently(Event::Failed { pid: Pid(1), reason: String::new() });
+        self.handle_gently(Event::Exited { pid: Pid(1), status: ExitStatus::Code(0) });
     }
 
     pub(super) fn pass(&mut self, time: Time) {
@@ -228,34 +208,21 @@ impl World {
     }
 
     fn next_moment(&self) -> Option<Time> {
-        let exit = self
-            .processes
-            .values()
-            .map(|process| process.exits_at)
-            .min();
+        let exit = self.processes.values().map(|process| process.exits_at).min();
         let ready = self.due_ready().map(|(at, _)| at);
         let timeout = self.supervisor.poll_timeout();
-        [exit.filter(|at| *at != NEVER), ready, timeout]
-            .into_iter()
-            .flatten()
-            .min()
+        [exit.filter(|at| *at != NEVER), ready, timeout].into_iter().flatten().min()
     }
 
     fn due_ready(&self) -> Option<(Time, i32)> {
         let after = self.ready_after?;
-        let starting = self
-            .processes
-            .iter()
-            .filter(|(_, it)| !it.ready && it.stays());
+        let starting = self.processes.iter().filter(|(_, it)| !it.ready && it.stays());
         starting.map(|(pid, it)| (it.forked_at + after, *pid)).min()
     }
 
     fn advance(&mut self, next: Time) {
         self.now = self.now.max(next);
-        let exited = self
-            .processes
-            .iter()
-            .find(|(_, it)| it.exits_at <= self.now);
+        let exited = self.processes.iter().find(|(_, it)| it.exits_at <= self.now);
         if let Some((pid, process)) = exited {
             let status = match process.told {
                 Some(Leave::Kill) => ExitStatus::Signal(9),
@@ -270,21 +237,14 @@ impl World {
             self.act();
             self.check_serving(before);
             let timeout = self.supervisor.poll_timeout();
-            assert!(
-                timeout.is_none_or(|at| self.now < at),
-                "a timeout that does not go away"
-            );
+            assert!(timeout.is_none_or(|at| self.now < at), "a timeout that does not go away");
         }
     }
 
     /// Picks one of the processes of that kind.
     fn pick(&self, pick: usize, kind: fn(&Process) -> bool) -> Option<i32> {
-        let pids: Vec<_> = self
-            .processes
-            .iter()
-            .filter(|(_, it)| kind(it))
-            .map(|(pid, _)| *pid)
-            .collect();
+        let pids: Vec<_> =
+            self.processes.iter().filter(|(_, it)| kind(it)).map(|(pid, _)| *pid).collect();
         (!pids.is_empty()).then(|| pids[pick % pids.len()])
     }
 
@@ -311,16 +271,8 @@ impl World {
                 Action::Signal { pid, how } => self.signal(pid, how),
                 Action::Report(report) => self.note(&report),
                 Action::Finish { .. } => {
-                    assert!(
-                        self.processes.is_empty(),
-                        "left behind: {:?}",
-                        self.processes
-                    );
-                    assert_eq!(
-                        self.reloads,
-                        self.outcomes.len(),
-                        "a reload without outcome"
-                    );
+                    assert!(self.processes.is_empty(), "left behind: {:?}", self.processes);
+                    assert_eq!(self.reloads, self.outcomes.len(), "a reload without outcome");
                     self.finished = true;
                 }
             }
@@ -333,14 +285,9 @@ impl World {
         self.forks.push(self.now);
         if self.forks_fail {
             let reason = "no memory".to_owned();
-            return self.supervisor.handle(
-                self.now,
-                Event::ForkFailed {
-                    slot,
-                    generation,
-                    reason,
-                },
-            );
+            return self
+                .supervisor
+                .handle(self.now, Event::ForkFailed { slot, generation, reason });
         }
         let pid = self.next_pid;
         self.next_pid += 1;
@@ -355,14 +302,7 @@ impl World {
             exits_at: NEVER,
         };
         self.processes.insert(pid, process);
-        self.supervisor.handle(
-            self.now,
-            Event::Forked {
-                slot,
-                generation,
-                pid: Pid(pid),
-            },
-        );
+        self.supervisor.handle(self.now, Event::Forked { slot, generation, pid: Pid(pid) });
     }
 
     fn signal(&mut self, pid: Pid, how: Leave) {
@@ -370,10 +310,7 @@ impl World {
             self.check_replaced(pid);
         }
         let now = self.now;
-        let process = self
-            .processes
-            .get_mut(&pid.0)
-            .expect("a signal to a process that lives");
+        let process = self.processes.get_mut(&pid.0).expect("a signal to a process that lives");
         assert!(process.told < Some(how), "told the same again");
         process.told = Some(how);
         let delay = match how {
@@ -398,19 +335,12 @@ impl World {
     // What must hold.
 
     fn serving(&self) -> usize {
-        self.processes
-            .values()
-            .filter(|process| process.serves())
-            .count()
+        self.processes.values().filter(|process| process.serves()).count()
     }
 
     /// Only a stop, a restart, or an exit on its own account takes away what serves.
     fn check_serving(&self, before: usize) {
-        assert!(
-            self.stopping || before <= self.serving(),
-            "{:?}",
-            self.processes
-        );
+        assert!(self.stopping || before <= self.serving(), "{:?}", self.processes);
     }
 
     /// A worker drains only when a newer one of its slot serves.
@@ -440,38 +370,19 @@ impl World {
         for (replaced, surge) in replaced.iter().zip(&self.surge) {
             assert!(replaced <= surge, "too many successors");
         }
-        let mut known: Vec<_> = self
-            .supervisor
-            .workers()
-            .filter_map(|it| it.pid)
-            .map(|pid| pid.0)
-            .collect();
+        let mut known: Vec<_> =
+            self.supervisor.workers().filter_map(|it| it.pid).map(|pid| pid.0).collect();
         known.sort_unstable();
-        assert!(
-            known.iter().eq(self.processes.keys()),
-            "{known:?} {:?}",
-            self.processes
-        );
+        assert!(known.iter().eq(self.processes.keys()), "{known:?} {:?}", self.processes);
     }
 
     /// Each slot has one worker, of the newest generation, and every reload had its outcome.
     pub(super) fn check_whole(&self) {
         let generations: Vec<_> = self.processes.values().map(|it| it.generation).collect();
         assert_eq!(generations.len(), self.slots, "{:?}", self.processes);
-        assert!(
-            generations.iter().all(|it| *it == generations[0]),
-            "{generations:?}"
-        );
-        assert!(
-            self.processes.values().all(Process::serves),
-            "{:?}",
-            self.processes
-        );
-        assert_eq!(
-            self.reloads,
-            self.outcomes.len(),
-            "a reload without outcome"
-        );
+        assert!(generations.iter().all(|it| *it == generations[0]), "{generations:?}");
+        assert!(self.processes.values().all(Process::serves), "{:?}", self.processes);
+        assert_eq!(self.reloads, self.outcomes.len(), "a reload without outcome");
         let last = self.outcomes.last();
         assert!(last.is_none_or(|(generation, done)| *done || *generation < generations[0]));
     }
