@@ -297,10 +297,10 @@ fn declarations_with_errors() {
         |setup| setup.servers[0].2.bind = Some(Addresses::from(["localhost:1", "8o80"])),
     );
     check("server.echo.workers: expected at least 1, got 0 (declared at PLACE)", |setup| {
-        setup.servers[0].2.workers = Some(Workers::Fixed(0))
+        setup.servers[0].2.workers = Some(Workers::Fixed(0));
     });
     check("server.echo.max_connections: expected at least 1, got 0 (declared at PLACE)", |setup| {
-        setup.servers[0].2.max_connections = Some(0)
+        setup.servers[0].2.max_connections = Some(0);
     });
     check(
         "server.echo.start_timeout: expected at least 1ms, got 999µs (declared at PLACE)",
@@ -328,7 +328,7 @@ fn declarations_with_errors() {
         |setup| setup.servers[1].2.bind = setup.servers[0].2.bind.clone(),
     );
     check("master.umask: expected at most 777, got 1000 (declared at PLACE)", |setup| {
-        setup.master.umask = Some(0o1000)
+        setup.master.umask = Some(0o1000);
     });
 }
 
