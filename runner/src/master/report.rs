@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::hooks::{self, Hooks};
 use crate::os::signal;
 use crate::supervisor::{
-    Cause, Command, Event, ExitStatus, Generation, ReloadError, Report, SlotId, StartFailure, Stop,
-    WorkerExit,
+    Cause, Command, Event, ExitStatus, Generation, Reason, ReloadError, Report, SlotId,
+    StartFailure, Stop, WorkerExit,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -60,8 +60,9 @@ impl MasterProcess {
 
     fn start_failed(&mut self, failure: &StartFailure) {
         let worker = self.place(failure.slot, failure.generation);
-        tracing::error!("cannot start: worker {worker}: {}", failure.reason);
-        self.failed = Some(format!("worker {worker}: {}", failure.reason));
+        let reason = format!("worker {worker}: {}", explain_failure(&failure.reason));
+        tracing::error!("cannot start: {reason}");
+        self.failed = Some(reason);
     }
 
     fn worker_exit(&mut self, exit: &WorkerExit) {
@@ -90,7 +91,8 @@ impl MasterProcess {
         match error {
             ReloadError::Worker(failure) => {
                 let worker = self.place(failure.slot, failure.generation);
-                format!("worker {worker}: {}; the old workers go on serving", failure.reason)
+                let reason = explain_failure(&failure.reason);
+                format!("worker {worker}: {reason}; the old workers go on serving")
             }
             ReloadError::Superseded { by } => format!("generation {by} was asked for meanwhile"),
             ReloadError::Stopping => "the program stops".to_owned(),
@@ -141,15 +143,29 @@ pub(super) fn log_listeners(servers: &[Server]) {
 }
 
 fn explain(exit: &WorkerExit) -> String {
-    let status = match exit.status {
-        ExitStatus::Code(code) => format!("exit code {code}"),
-        ExitStatus::Signal(number) => signal::name(number),
-    };
+    let status = explain_status(exit.status);
     match &exit.cause {
         Cause::Asked => format!("told to, {status}"),
         Cause::Overdue => format!("told to, but not in time, {status}"),
         Cause::StartTimeout => format!("not ready in time, {status}"),
         Cause::StartFailed(reason) => format!("cannot start: {reason}"),
+        Cause::Crashed if exit.status == ExitStatus::Code(0) => format!("not told to, {status}"),
         Cause::Crashed => format!("crashed, {status}"),
+    }
+}
+
+fn explain_failure(reason: &Reason) -> String {
+    match reason {
+        Reason::Exited(status) => {
+            format!("ended with {} before it was ready", explain_status(*status))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn explain_status(status: ExitStatus) -> String {
+    match status {
+        ExitStatus::Code(code) => format!("exit code {code}"),
+        ExitStatus::Signal(number) => signal::name(number),
     }
 }

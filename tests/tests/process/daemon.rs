@@ -117,7 +117,7 @@ fn start_fails_with_the_reason() {
         (&[("RUNNER_SERVER_ECHO__BIND", &busy)], "another program listens there already"),
         (&[("FIXTURE_WORKER", "error")], "no database"),
         (&[("FIXTURE_WORKER", "panic")], "told to panic"),
-        (&[("FIXTURE_WORKER", "abort"), timeout], "ended with signal 6"),
+        (&[("FIXTURE_WORKER", "abort"), timeout], "ended with SIGABRT"),
         (&[("FIXTURE_WORKER", "sleep"), timeout], "not ready"),
         (&[("FIXTURE_START", "fail")], "`start` hook failed: told to fail"),
         (&[("FIXTURE_START", "panic")], "`start` hook failed: panicked"),

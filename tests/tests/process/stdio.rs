@@ -1,9 +1,12 @@
 //! Standard input, output and error from files.
 
-use crate::fixture;
-use nix::sys::signal::Signal;
-use runner_tests::{Program, descriptors, get};
+use crate::{FIXTURE, fixture};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use runner_tests::{Program, children_of, descriptors, eventually, get};
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 
 /// The master's streams are those of a server that sets none; each stream of its own a server sets
 /// replaces just that one (R6, R10).
@@ -16,9 +19,7 @@ fn servers_inherit_the_streams_of_the_master() {
         .spawn();
     let directory = program.directory().to_owned();
     let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap_or_default();
-    runner_tests::eventually("it is ready", || {
-        read("master.err").contains(" ready pid=").then_some(())
-    });
+    eventually("it is ready", || read("master.err").contains(" ready pid=").then_some(()));
     for server in ["web", "echo"] {
         let worker = &program.workers_of(server)[0];
         let opened = descriptors(worker.pid);
@@ -78,13 +79,13 @@ fn standard_input_can_be_read() {
 fn closed_standard_streams_are_no_hindrance() {
     let script = "exec 0<&- 1>&- 2>&-; exec \"$0\"";
     let program = Program::new("sh")
-        .args(&["-c", script, crate::FIXTURE])
+        .args(&["-c", script, FIXTURE])
         .env("RUNNER_MASTER__STDOUT", "all.log")
         .env("RUNNER_MASTER__STDERR", "all.log")
         .env("RUNNER_MASTER__PID_FILE", "app.pid")
         .spawn();
     let log = program.directory().join("all.log");
-    let text = runner_tests::eventually("it is ready", || {
+    let text = eventually("it is ready", || {
         fs::read_to_string(&log).ok().filter(|text| text.contains(" ready pid="))
     });
     assert!(text.contains("hook start 2 servers"), "{text}");
@@ -98,4 +99,48 @@ fn closed_standard_streams_are_no_hindrance() {
 
 fn read_line(program: &Program) -> String {
     get(program.address("web"), "/stdin").unwrap().text()
+}
+
+/// A log that nobody reads any more ends neither the master nor a worker.
+#[test]
+fn a_closed_log_pipe_is_survived() {
+    struct Running(Child);
+    impl Drop for Running {
+        fn drop(&mut self) {
+            // By the kindest signal: its workers must not be left to their own fuse.
+            let _ = kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGTERM);
+            let _ = self.0.wait();
+        }
+    }
+
+    let child = Command::new(FIXTURE)
+        .current_dir(std::env::temp_dir())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut program = Running(child.expect("the program starts"));
+    let log = BufReader::new(program.0.stderr.take().expect("a pipe"));
+    let mut address = None;
+    for line in log.lines().map_while(Result::ok) {
+        if line.contains("server=\"web\"") {
+            let (_, listening) = line.split_once("listening on ").expect("an address");
+            address = listening.split(' ').next().map(|text| text.parse().expect("an address"));
+        }
+        if line.contains(" ready pid=") {
+            break;
+        }
+    }
+    // Here the reader is gone, and the master has the death of a worker to log.
+    let master = program.0.id().cast_signed();
+    let before = children_of(master);
+    kill(Pid::from_raw(before[0]), Signal::SIGKILL).expect("a worker");
+    eventually("the worker is replaced", || {
+        let now = children_of(master);
+        (now.len() == before.len() && !now.contains(&before[0])).then_some(())
+    });
+    let address = address.expect("the line of the web server");
+    assert_eq!(get(address, "/").expect("an answer").text(), "hello\n");
+    kill(Pid::from_raw(master), Signal::SIGTERM).expect("the master runs");
+    assert_eq!(program.0.wait().expect("a child of ours").code(), Some(0));
 }
