@@ -15,3 +15,17 @@ pub(crate) fn drain_when_parent_dies(parent: i32) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The parent that died before the request is not waited for (P35).
+    #[test]
+    fn a_parent_that_is_gone_is_noticed() {
+        let gone = std::process::id().cast_signed();
+        assert!(drain_when_parent_dies(gone).is_err());
+        // The request ends with the thread that made it, and this one is the test's own.
+        prctl::set_pdeathsig(None).unwrap();
+    }
+}

@@ -52,6 +52,24 @@ fn a_storm_of_signals_never_doubles_or_loses_a_worker() {
     }
 }
 
+/// A signal that arrives while the master is busy with something else, as with the end of a worker,
+/// is acted upon then, and not when the next thing happens (P30).
+#[test]
+fn no_signal_waits_for_another_event() {
+    let program = fixture().spawn().ready();
+    let mut generation = 1;
+    for round in 0..30 {
+        let victim = program.wait_for_workers(WORKERS, generation).swap_remove(0);
+        victim.signal(Signal::SIGKILL);
+        // From before the master can have noticed to after it has forked again.
+        std::thread::park_timeout(Duration::from_micros(round * 150));
+        program.signal(Signal::SIGUSR1);
+        generation += 1;
+    }
+    settle(&program, generation);
+    assert_eq!(program.stop(Signal::SIGTERM).code, Some(0));
+}
+
 /// A worker acts on no signal that is meant for the master: not the first one, not one that took
 /// the place of another. What ends it ends it alone (B2, B41, P37).
 #[test]

@@ -19,6 +19,7 @@ const RULES: &[Rule] = &[
     only_the_master_joins_supervisor_and_os,
     servers_know_nothing_of_processes,
     runtimes_are_built_in_workers,
+    processes_are_signalled_by_descriptor,
     unsafe_stays_in_os,
     files_are_short,
     functions_are_short,
@@ -115,6 +116,23 @@ fn runtimes_are_built_in_workers(source: &Source<'_>) -> Vec<(usize, String)> {
             .any(|name| path.contains(name))
     });
     complain(found, "a runtime is built only in `worker`, not with")
+}
+
+/// A pid may be another process's by the time a signal is sent to it; a descriptor never is (P32).
+fn processes_are_signalled_by_descriptor(source: &Source<'_>) -> Vec<(usize, String)> {
+    const BANNED: [&str; 6] =
+        ["kill", "killpg", "tgkill", "kill_process", "kill_process_group", "waitpid"];
+    let allowed = source.path == "runner/src/os/process.rs";
+    if allowed || !source.path.starts_with("runner/src/") {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    visit(&tokens(source), &mut |token, _| {
+        if let Some(name) = BANNED.iter().find(|name| is_word(token, name)) {
+            found.push((line(token), format!("`{name}` takes a pid; use `os::process`")));
+        }
+    });
+    found
 }
 
 fn unsafe_stays_in_os(source: &Source<'_>) -> Vec<(usize, String)> {

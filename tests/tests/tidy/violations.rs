@@ -88,6 +88,14 @@ fn file_length() {
 }
 
 #[test]
+fn signals() {
+    let rule = processes_are_signalled_by_descriptor;
+    let text = "use nix::sys::signal::kill;\nfn f() { child.signal(Signal::KILL); }";
+    check(rule, "runner/src/master/run.rs", text, &["1: `kill` takes a pid"]);
+    check(rule, "tests/src/program.rs", text, &[]);
+}
+
+#[test]
 fn function_length() {
     let function =
         |lines: usize| format!("impl A {{\nfn long()\n{{{}}} }}", "\n".repeat(lines - 2));
