@@ -20,7 +20,8 @@ impl Handler for Hello {
     async fn request(&self, request: Request, _conn: &Conn) -> Response {
         match request.uri().path() {
             "/pid" => std::process::id().to_string().into_response(),
-            _ => "Hello, world!".into_response(),
+            // Without a content type, as the plain program answers.
+            _ => Response::new("Hello, world!".into()),
         }
     }
 }

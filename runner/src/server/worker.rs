@@ -4,7 +4,7 @@ use super::connections::Connections;
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -36,13 +36,27 @@ pub(crate) struct Identity {
     pub(crate) generation: u32,
 }
 
-/// The two ways a worker is told to end. Cancelling is telling; both may come, `now` last.
+/// The two ways a worker is told to end; both may come, `now` last.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shutdown {
     /// Take nothing new, finish what is in flight.
     pub(crate) drain: CancellationToken,
     /// Leave everything.
     pub(crate) now: CancellationToken,
+    /// Either; each request asks, and a token takes a lock.
+    told: Arc<AtomicBool>,
+}
+
+impl Shutdown {
+    pub(crate) fn begin_drain(&self) {
+        self.told.store(true, Ordering::Relaxed);
+        self.drain.cancel();
+    }
+
+    pub(crate) fn stop_now(&self) {
+        self.told.store(true, Ordering::Relaxed);
+        self.now.cancel();
+    }
 }
 
 /// A type of connection that [`Worker::connections`] can list.
@@ -91,7 +105,7 @@ impl Worker {
     /// Whether the worker has been told to drain or to stop.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.0.shutdown.drain.is_cancelled() || self.0.shutdown.now.is_cancelled()
+        self.0.shutdown.told.load(Ordering::Relaxed)
     }
 
     /// Stops taking connections, and reading from those of a tcp server, until [`resume`].

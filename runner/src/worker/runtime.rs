@@ -94,14 +94,14 @@ impl Master {
             _ = self.stop.recv() => {}
             () = drain_asked(&mut self.drain, &mut self.channel) => {
                 on_drain();
-                shutdown.drain.cancel();
+                shutdown.begin_drain();
                 tokio::select! {
                     _ = self.stop.recv() => {}
                     () = sleep(drain_timeout) => {}
                 }
             }
         }
-        shutdown.now.cancel();
+        shutdown.stop_now();
         sleep(STOP_GRACE).await;
         tracing::warn!("`worker_stop` took too long and was left");
     }

@@ -102,7 +102,9 @@ impl<H: Handler> HttpProtocol<H> {
     ) -> Result<hyper::Response<ResponseBody>, Infallible> {
         let busy = conn.begin_request();
         let request: Request = request.map(|body| RequestBody::of(body, conn));
-        let answered = catch_panic(self.handler.request(request, conn)).await;
+        // Pinned here, so that the request in it is not moved from future to future.
+        let handling = pin!(self.handler.request(request, conn));
+        let answered = catch_panic(handling).await;
         let (mut response, failed) = match answered {
             Ok(mut response) => {
                 let failed = response.extensions_mut().remove::<HandlerError>();
@@ -136,6 +138,7 @@ impl<H: Handler> HttpProtocol<H> {
         let mut draining = pin!(self.worker.shutdown().drain.cancelled());
         let mut drain_began = None;
         let mut timer = pin!(sleep(self.patience.shortest()));
+        let mut changed = pin!(conn.changed());
         loop {
             let served = poll_fn(|context| match connection.as_mut().poll(context) {
                 Poll::Ready(ended) => Poll::Ready(ended.map_err(Error::from)),
@@ -146,11 +149,14 @@ impl<H: Handler> HttpProtocol<H> {
             });
             tokio::select! {
                 biased;
-                () = conn.changed() => match conn.close_requested() {
-                    Close::No => {}
-                    Close::AfterResponse => connection.as_mut().graceful_shutdown(),
-                    Close::Now => return Ok(()),
-                },
+                () = changed.as_mut() => {
+                    changed.set(conn.changed());
+                    match conn.close_requested() {
+                        Close::No => {}
+                        Close::AfterResponse => connection.as_mut().graceful_shutdown(),
+                        Close::Now => return Ok(()),
+                    }
+                }
                 ended = served => return match ended {
                     // It was closed unused, as by one that only looks whether the port is open.
                     Err(_) if conn.phase() == Phase::New => Ok(()),
