@@ -68,12 +68,14 @@ impl App {
             hooks: Box::new(()),
         }
     }
+
     /// Adds a server.
     #[must_use]
     pub fn server(mut self, server: Server) -> Self {
         self.servers.push(server);
         self
     }
+
     /// Takes the place of the caller for that of the declaration, in messages.
     #[doc(hidden)]
     #[must_use]

@@ -120,11 +120,7 @@ impl Running {
             "{:<24}{:>6}{:>12}{:>9}{:>12}  STATE",
             "SERVER", "SLOT", "GENERATION", "PID", "MEMORY"
         );
-        for pid in process::children(self.master.pid()) {
-            let title = process::command_line(pid).unwrap_or_default();
-            let Some(worker) = WorkerTitle::parse(&title) else {
-                continue;
-            };
+        for (pid, worker) in self.children() {
             let WorkerTitle { server, slot, generation, state } = worker;
             let memory = process::private_memory(pid);
             let memory =
@@ -138,11 +134,13 @@ impl Running {
     }
 
     fn workers(&self) -> Vec<WorkerTitle> {
+        self.children().map(|(_, worker)| worker).collect()
+    }
+
+    /// The workers with their pids.
+    fn children(&self) -> impl Iterator<Item = (i32, WorkerTitle)> {
         let children = process::children(self.master.pid()).into_iter();
-        children
-            .filter_map(process::command_line)
-            .filter_map(|title| WorkerTitle::parse(&title))
-            .collect()
+        children.filter_map(|pid| Some((pid, WorkerTitle::parse(&process::command_line(pid)?)?)))
     }
 
     /// Whether there is a child that has not got a name of its own yet.

@@ -1,7 +1,7 @@
 //! What the master tells user code, in its own process.
 
 use crate::error::Result;
-use crate::spec::Kind;
+use crate::spec::{ExitStatus, Kind};
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -124,15 +124,6 @@ pub struct WorkerExit {
     pub(crate) uptime: Duration,
     pub(crate) cause: String,
     pub(crate) asked: bool,
-}
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExitStatus {
-    /// It exited with this code.
-    Code(i32),
-    /// This signal ended it.
-    Signal(i32),
 }
 
 impl WorkerExit {

@@ -93,7 +93,7 @@ pub mod __private;
 
 pub use app::{App, Server};
 pub use error::{Error, Result};
-pub use hooks::{ExitStatus, Hooks, Master, ServerInfo, WorkerExit};
+pub use hooks::{Hooks, Master, ServerInfo, WorkerExit};
 pub use registry::main;
 /// Declares a master: the options and the hooks of the process that supervises the servers.
 ///
@@ -199,4 +199,4 @@ pub use runner_macros::master;
 /// The kinds `websocket`, `unix` and `udp` and some options are reserved: writing one is an error.
 pub use runner_macros::server;
 pub use server::{Connection, Lifecycle, Worker, http, tcp};
-pub use spec::{Accept, Addresses, Kind, Spawn, Term, Workers};
+pub use spec::{Accept, Addresses, ExitStatus, Kind, Spawn, Term, Workers};

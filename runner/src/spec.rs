@@ -66,6 +66,24 @@ pub enum Spawn {
     Fork,
 }
 
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+}
+
+impl fmt::Display for ExitStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal(number) => write!(f, "signal {number}"),
+        }
+    }
+}
+
 /// One address or a list of them, each written `IP:PORT` or `[IPv6]:PORT`; port 0 lets the system choose one.
 ///
 /// They are checked when the program starts, together with every other option.

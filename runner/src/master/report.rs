@@ -5,9 +5,10 @@ use super::run::MasterProcess;
 use crate::error::{Error, Result};
 use crate::hooks::{self, Hooks};
 use crate::os::signal;
+use crate::spec::ExitStatus;
 use crate::supervisor::{
-    Cause, Command, Event, ExitStatus, Generation, Reason, ReloadError, Report, SlotId,
-    StartFailure, Stop, WorkerExit,
+    Cause, Command, Event, Generation, Reason, ReloadError, Report, SlotId, StartFailure, Stop,
+    WorkerExit,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -73,10 +74,7 @@ impl MasterProcess {
             pid: exit.pid.0,
             asked: !exit.cause.is_failure(),
             cause: explain(exit),
-            status: match exit.status {
-                ExitStatus::Code(code) => hooks::ExitStatus::Code(code),
-                ExitStatus::Signal(number) => hooks::ExitStatus::Signal(number),
-            },
+            status: exit.status,
             uptime: exit.uptime,
         };
         if exit.was_asked() {
@@ -165,7 +163,7 @@ fn explain_failure(reason: &Reason) -> String {
 
 fn explain_status(status: ExitStatus) -> String {
     match status {
-        ExitStatus::Code(code) => format!("exit code {code}"),
         ExitStatus::Signal(number) => signal::name(number),
+        code @ ExitStatus::Code(_) => code.to_string(),
     }
 }

@@ -11,9 +11,9 @@ use crate::os::process::{Exit, Signal};
 use crate::os::signal::Signals;
 use crate::os::stdio::{Stdio, open_input, open_output};
 use crate::os::title::Title;
-use crate::spec::Term;
+use crate::spec::{ExitStatus, Term};
 use crate::supervisor::{
-    Action, Command, Event, ExitStatus, Leave, Pid, ServerSettings, Settings, Stop, Supervisor,
+    Action, Command, Event, Leave, Pid, ServerSettings, Settings, Stop, Supervisor,
 };
 use nix::sys::signal::Signal as Number;
 use std::io;
@@ -110,7 +110,6 @@ impl MasterProcess {
     }
 
     fn run(&mut self) -> u8 {
-        self.supervisor.handle_timeout(self.began.elapsed());
         loop {
             while let Some(action) = self.supervisor.poll_action() {
                 if let Some(code) = self.carry_out(action) {

@@ -1,9 +1,7 @@
 //! What the supervisor is told.
 
-use std::fmt;
-
 use super::action::Leave;
-use super::{Generation, Pid, SlotId};
+use super::{ExitStatus, Generation, Pid, SlotId};
 
 /// Something that has happened. Events about a process that the supervisor does not know are
 /// ignored: a late one is nothing unusual.
@@ -44,29 +42,11 @@ pub(crate) enum Stop {
     Now,
 }
 
-/// How a process has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ExitStatus {
-    /// It exited with this code.
-    Code(i32),
-    /// It was ended by the signal of this number.
-    Signal(i32),
-}
-
 impl From<Stop> for Leave {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Graceful => Self::Drain,
             Stop::Now => Self::Stop,
-        }
-    }
-}
-
-impl fmt::Display for ExitStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Code(code) => write!(f, "exit code {code}"),
-            Self::Signal(number) => write!(f, "signal {number}"),
         }
     }
 }

@@ -79,10 +79,11 @@ mod worker;
 
 use std::time::Duration;
 
+pub(crate) use crate::spec::ExitStatus;
 pub(crate) use action::{
     Action, Cause, Leave, Reason, ReloadError, Report, StartFailure, WorkerExit,
 };
-pub(crate) use event::{Command, Event, ExitStatus, Stop};
+pub(crate) use event::{Command, Event, Stop};
 pub(crate) use settings::{ServerSettings, Settings};
 #[cfg(test)]
 pub(crate) use status::{State, WorkerStatus};
