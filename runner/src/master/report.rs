@@ -11,6 +11,7 @@ use crate::supervisor::{
     WorkerExit,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 impl MasterProcess {
     pub(super) fn report(&mut self, report: Report) {
@@ -30,6 +31,32 @@ impl MasterProcess {
                 let server = self.name(slot);
                 let slot = slot.slot;
                 tracing::warn!(server, slot, failures, ?delay, "waiting before the next try");
+            }
+            Report::Due { slot, generation, pid, why } => {
+                let worker = self.place(slot, generation);
+                tracing::info!(%worker, pid = pid.0, %why, "worker will be replaced");
+            }
+            Report::Hung { slot, generation, pid, silent } => {
+                let worker = self.place(slot, generation);
+                tracing::error!(%worker, pid = pid.0, ?silent, "worker hangs, aborting it");
+            }
+            Report::Paused { late } => {
+                tracing::warn!(?late, "the master did not run; nobody is judged by that time");
+            }
+            Report::SlotFailed { slot, retry } => self.slot_failed(slot, retry),
+            Report::Degraded { server, failures } => {
+                tracing::error!(server = self.server_name(server), failures, "server degraded");
+            }
+            Report::Recovered { server } => {
+                tracing::info!(server = self.server_name(server), "server recovered");
+            }
+            Report::NothingServes(failure) => {
+                let worker = self.place(failure.slot, failure.generation);
+                let reason = explain_failure(&failure.reason);
+                tracing::error!("no server can serve: worker {worker}: {reason}");
+            }
+            Report::Scaled { server, from, to, by_load } => {
+                tracing::info!(server = self.server_name(server), from, to, by_load, "scaled");
             }
             Report::ReloadFinished { generation, result: Ok(()) } => {
                 tracing::info!(generation, "reload finished");
@@ -59,6 +86,15 @@ impl MasterProcess {
         }
     }
 
+    fn slot_failed(&self, slot: SlotId, retry: Option<Duration>) {
+        let server = self.name(slot);
+        let slot = slot.slot;
+        match retry {
+            Some(after) => tracing::error!(server, slot, ?after, "slot given up for this time"),
+            None => tracing::error!(server, slot, "slot given up until a reload or restart"),
+        }
+    }
+
     fn start_failed(&mut self, failure: &StartFailure) {
         let worker = self.place(failure.slot, failure.generation);
         let reason = format!("worker {worker}: {}", explain_failure(&failure.reason));
@@ -74,7 +110,7 @@ impl MasterProcess {
             pid: exit.pid.0,
             asked: !exit.cause.is_failure(),
             cause: explain(exit),
-            status: exit.status,
+            status: exit.ending.status,
             uptime: exit.uptime,
         };
         if exit.was_asked() {
@@ -114,7 +150,11 @@ impl MasterProcess {
     }
 
     fn name(&self, slot: SlotId) -> &str {
-        self.info.servers.get(slot.server).map_or("?", |server| server.name())
+        self.server_name(slot.server)
+    }
+
+    fn server_name(&self, server: usize) -> &str {
+        self.info.servers.get(server).map_or("?", |server| server.name())
     }
 
     /// `name slot/generation`, as in the titles of processes.
@@ -141,13 +181,17 @@ pub(super) fn log_listeners(servers: &[Server]) {
 }
 
 fn explain(exit: &WorkerExit) -> String {
-    let status = explain_status(exit.status);
+    let status = explain_status(exit.ending.status);
     match &exit.cause {
         Cause::Asked => format!("told to, {status}"),
         Cause::Overdue => format!("told to, but not in time, {status}"),
         Cause::StartTimeout => format!("not ready in time, {status}"),
         Cause::StartFailed(reason) => format!("cannot start: {reason}"),
-        Cause::Crashed if exit.status == ExitStatus::Code(0) => format!("not told to, {status}"),
+        Cause::Recycled(why) => format!("replaced for its `{why}`, {status}"),
+        Cause::Misconfigured(reason) => format!("cannot serve as it is configured: {reason}"),
+        Cause::Hung => format!("hung, {status}"),
+        Cause::OutOfMemory => format!("killed by the kernel for want of memory, {status}"),
+        Cause::Finished => format!("not told to, {status}"),
         Cause::Crashed => format!("crashed, {status}"),
     }
 }
@@ -156,6 +200,9 @@ fn explain_failure(reason: &Reason) -> String {
     match reason {
         Reason::Exited(status) => {
             format!("ended with {} before it was ready", explain_status(*status))
+        }
+        Reason::ShortLived(status) => {
+            format!("ended with {} soon after it was ready", explain_status(*status))
         }
         other => other.to_string(),
     }

@@ -7,13 +7,13 @@ use super::wait::{Happened, wait};
 use crate::hooks::{Hooks, Master, ServerInfo};
 use crate::os::daemon::{self, Launcher};
 use crate::os::pidfile::PidFile;
-use crate::os::process::{Exit, Signal};
+use crate::os::process::{Exit, Signal, private_memory};
 use crate::os::signal::Signals;
 use crate::os::stdio::{Stdio, open_input, open_output};
 use crate::os::title::Title;
 use crate::spec::{ExitStatus, Term};
 use crate::supervisor::{
-    Action, Command, Event, Leave, Pid, ServerSettings, Settings, Stop, Supervisor,
+    Action, Command, Event, Leave, Load, Pid, Scale, ServerSettings, Settings, Stop, Supervisor,
 };
 use nix::sys::signal::Signal as Number;
 use std::io;
@@ -160,7 +160,7 @@ impl MasterProcess {
         for word in words {
             self.tell(match word {
                 Word::Ready => Event::Ready { pid: Pid(pid) },
-                Word::Failed(reason) => Event::Failed { pid: Pid(pid), reason },
+                Word::Failed(reason) => Event::Failed { pid: Pid(pid), reason, retry: true },
             });
         }
         let status = match ended {
@@ -173,7 +173,7 @@ impl MasterProcess {
             }
         };
         self.live.remove(&pid);
-        self.tell(Event::Exited { pid: Pid(pid), status });
+        self.tell(Event::Exited { pid: Pid(pid), ending: status.into() });
     }
 
     /// What a signal to the master means.
@@ -184,6 +184,8 @@ impl MasterProcess {
             Number::SIGQUIT => Some(Command::Stop(Stop::Graceful)),
             Number::SIGUSR1 => Some(Command::Restart),
             Number::SIGUSR2 => Some(Command::Reload),
+            Number::SIGTTIN => Some(Command::Scale { server: None, to: Scale::By(1) }),
+            Number::SIGTTOU => Some(Command::Scale { server: None, to: Scale::By(-1) }),
             other => {
                 tracing::info!(signal = other.as_str(), "signal ignored");
                 None
@@ -202,6 +204,18 @@ impl MasterProcess {
                 self.tell(event);
             }
             Action::Signal { pid, how } => self.signal(pid, how),
+            Action::ReadHeartbeat { pid } => {
+                let at = self.began.elapsed();
+                self.tell(Event::Heartbeat { pid, at });
+            }
+            Action::ReadMemory { pid } => {
+                let private = private_memory(pid.0).unwrap_or(0);
+                self.tell(Event::Memory { pid, private });
+            }
+            Action::ReadLoad { server } => {
+                let load = Load { queued: 0, busy_percent: 0 };
+                self.tell(Event::Load { server, load });
+            }
             Action::Report(report) => self.report(report),
             Action::Finish { code } => return Some(code),
         }
@@ -212,6 +226,7 @@ impl MasterProcess {
         let signal = match how {
             Leave::Drain => Signal::QUIT,
             Leave::Stop => Signal::TERM,
+            Leave::Abort => Signal::ABORT,
             Leave::Kill => Signal::KILL,
         };
         if let Some(worker) = self.live.get(&pid.0)
@@ -263,5 +278,6 @@ fn supervisor_settings(server: &Server) -> ServerSettings {
         workers: settings.workers.value,
         start_timeout: settings.start_timeout.value,
         drain_timeout: settings.drain_timeout.value,
+        ..ServerSettings::default()
     }
 }

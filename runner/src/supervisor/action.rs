@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use super::{Command, ExitStatus, Generation, Pid, SlotId, Time};
+use super::event::{Command, Ending};
+use super::{ExitStatus, Generation, Pid, SlotId, Time};
 
 /// Something to do. Actions are to be carried out in the order in which they come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,12 @@ pub(crate) enum Action {
     Fork { slot: SlotId, generation: Generation },
     /// Make a worker leave. It may have exited already.
     Signal { pid: Pid, how: Leave },
+    /// Answer with [`Event::Heartbeat`](super::Event::Heartbeat).
+    ReadHeartbeat { pid: Pid },
+    /// Answer with [`Event::Memory`](super::Event::Memory).
+    ReadMemory { pid: Pid },
+    /// Answer with [`Event::Load`](super::Event::Load).
+    ReadLoad { server: usize },
     /// Tell the log, the hooks and whoever waits for an outcome.
     Report(Report),
     /// End the program; all workers are gone. This is the last action.
@@ -32,6 +39,8 @@ pub(crate) enum Leave {
     Drain,
     /// Exit at once.
     Stop,
+    /// Say where it hangs, and end.
+    Abort,
     /// Do not even ask.
     Kill,
 }
@@ -47,10 +56,27 @@ pub(crate) enum Report {
     WorkerReady { slot: SlotId, generation: Generation, pid: Pid, after: Time },
     /// A worker has exited.
     WorkerExit(WorkerExit),
+    /// A worker has reached a limit, and will be replaced when the budget allows it.
+    Due { slot: SlotId, generation: Generation, pid: Pid, why: Recycle },
+    /// A worker has given no sign of life for so long, and is aborted.
+    Hung { slot: SlotId, generation: Generation, pid: Pid, silent: Time },
+    /// The master itself did not run for so long. Nobody is judged by that time.
+    Paused { late: Time },
     /// A fork has failed.
     ForkFailed { slot: SlotId, generation: Generation, reason: String },
     /// A slot stays empty for `delay`, having failed `failures` times in a row.
     BackOff { slot: SlotId, delay: Time, failures: u32 },
+    /// A slot is given up; it is tried again after `retry`, or only when somebody asks for it.
+    SlotFailed { slot: SlotId, retry: Option<Time> },
+    /// A server has failed more often than it may in its `restart_window`, or a slot of it is given
+    /// up.
+    Degraded { server: usize, failures: u32 },
+    /// A degraded server has all its workers again, and has calmed down.
+    Recovered { server: usize },
+    /// No slot of any server is left to try: the program ends with code 1.
+    NothingServes(StartFailure),
+    /// A server is to have another number of workers.
+    Scaled { server: usize, from: u32, to: u32, by_load: bool },
     /// A reload is over. The workers that it replaced may still be draining.
     ReloadFinished { generation: Generation, result: Result<(), ReloadError> },
     /// A command that makes no sense while the program stops.
@@ -65,7 +91,7 @@ pub(crate) struct WorkerExit {
     pub(crate) slot: SlotId,
     pub(crate) generation: Generation,
     pub(crate) pid: Pid,
-    pub(crate) status: ExitStatus,
+    pub(crate) ending: Ending,
     /// How long ago it was forked.
     pub(crate) uptime: Time,
     pub(crate) cause: Cause,
@@ -76,14 +102,35 @@ pub(crate) struct WorkerExit {
 pub(crate) enum Cause {
     /// It was told to leave.
     Asked,
+    /// It was replaced because it had reached a limit.
+    Recycled(Recycle),
     /// It was told to leave, did not do so in time, and was killed.
     Overdue,
     /// It was not READY in time and was killed.
     StartTimeout,
     /// It said that it cannot serve.
     StartFailed(String),
+    /// It said that it can never serve as it is configured, or exited with `EX_CONFIG`.
+    Misconfigured(String),
+    /// It gave no sign of life and was aborted.
+    Hung,
+    /// The kernel killed it for want of memory.
+    OutOfMemory,
+    /// It exited with success although nobody wanted it to.
+    Finished,
     /// Nobody wanted it to.
     Crashed,
+}
+
+/// A limit of a worker's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recycle {
+    /// `max_requests`
+    Requests,
+    /// `max_lifetime`
+    Lifetime,
+    /// `max_memory`
+    Memory,
 }
 
 /// The reason why a reload has failed.
@@ -112,8 +159,10 @@ pub(crate) enum Reason {
     Reported(String),
     /// It was not READY in this time.
     Timeout(Time),
-    /// It has ended.
+    /// It has ended before.
     Exited(ExitStatus),
+    /// It was READY, but not for long.
+    ShortLived(ExitStatus),
     /// It could not be forked.
     NotForked(String),
 }
@@ -131,6 +180,18 @@ impl Actions {
         self.queue.push_back(Action::Report(report));
     }
 
+    pub(super) fn read_load(&mut self, server: usize) {
+        self.queue.push_back(Action::ReadLoad { server });
+    }
+
+    pub(super) fn read_heartbeat(&mut self, pid: Pid) {
+        self.queue.push_back(Action::ReadHeartbeat { pid });
+    }
+
+    pub(super) fn read_memory(&mut self, pid: Pid) {
+        self.queue.push_back(Action::ReadMemory { pid });
+    }
+
     pub(super) fn finish(&mut self, code: u8) {
         self.queue.push_back(Action::Finish { code });
     }
@@ -138,6 +199,11 @@ impl Actions {
     /// Takes back what was not begun.
     pub(super) fn withdraw_forks(&mut self) {
         self.queue.retain(|action| !matches!(action, Action::Fork { .. }));
+    }
+
+    /// Takes back the fork for one slot, if it was not begun.
+    pub(super) fn withdraw_fork(&mut self, of: SlotId) {
+        self.queue.retain(|action| !matches!(action, Action::Fork { slot, .. } if *slot == of));
     }
 
     pub(super) fn next(&mut self) -> Option<Action> {
@@ -150,7 +216,7 @@ impl Leave {
     pub(super) fn faster(self) -> Self {
         match self {
             Self::Drain => Self::Stop,
-            Self::Stop | Self::Kill => Self::Kill,
+            Self::Stop | Self::Abort | Self::Kill => Self::Kill,
         }
     }
 }
@@ -159,8 +225,14 @@ impl Cause {
     /// Whether the worker has ended although it should have served.
     pub(crate) fn is_failure(&self) -> bool {
         match self {
-            Self::Asked | Self::Overdue => false,
-            Self::StartTimeout | Self::StartFailed(_) | Self::Crashed => true,
+            Self::Asked | Self::Recycled(_) | Self::Overdue => false,
+            Self::StartTimeout
+            | Self::StartFailed(_)
+            | Self::Misconfigured(_)
+            | Self::Hung
+            | Self::OutOfMemory
+            | Self::Finished
+            | Self::Crashed => true,
         }
     }
 }
@@ -169,11 +241,26 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Asked => f.write_str("asked"),
+            Self::Recycled(why) => write!(f, "recycled: {why}"),
             Self::Overdue => f.write_str("overdue"),
             Self::StartTimeout => f.write_str("not ready in time"),
             Self::StartFailed(reason) => write!(f, "cannot serve: {reason}"),
+            Self::Misconfigured(reason) => write!(f, "misconfigured: {reason}"),
+            Self::Hung => f.write_str("hung"),
+            Self::OutOfMemory => f.write_str("out of memory"),
+            Self::Finished => f.write_str("finished"),
             Self::Crashed => f.write_str("crashed"),
         }
+    }
+}
+
+impl fmt::Display for Recycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Requests => "max_requests",
+            Self::Lifetime => "max_lifetime",
+            Self::Memory => "max_memory",
+        })
     }
 }
 
@@ -183,6 +270,7 @@ impl fmt::Display for Reason {
             Self::Reported(reason) => f.write_str(reason),
             Self::Timeout(limit) => write!(f, "not ready within {limit:?}"),
             Self::Exited(status) => write!(f, "ended with {status} before it was ready"),
+            Self::ShortLived(status) => write!(f, "ended with {status} soon after it was ready"),
             Self::NotForked(reason) => write!(f, "cannot be forked: {reason}"),
         }
     }

@@ -46,7 +46,7 @@ impl Jitter {
     }
 
     /// The time, up to so many percent shorter or longer.
-    fn blur(&mut self, time: Time, percent: u32) -> Time {
+    pub(super) fn blur(&mut self, time: Time, percent: u32) -> Time {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;

@@ -1,7 +1,7 @@
 //! What commands do, and what ends them before their time.
 
 use super::action::{Leave, ReloadError, Report, StartFailure};
-use super::event::Command;
+use super::event::{Command, Scale};
 use super::{Generation, Mode, Reload, Supervisor, Time};
 
 impl Supervisor {
@@ -15,6 +15,16 @@ impl Supervisor {
             (_, Mode::Stopping { .. }) => self.actions.report(Report::Ignored(command)),
             (Command::Reload, _) => self.reload(now),
             (Command::Restart, _) => self.restart(now),
+            (Command::Scale { server, to }, _) => self.scale(now, server, to),
+        }
+    }
+
+    /// The number that is asked for holds until the next one, also in a reload and a restart.
+    fn scale(&mut self, now: Time, server: Option<usize>, to: Scale) {
+        for (index, scaled) in self.servers.iter_mut().enumerate() {
+            if server.is_none_or(|server| server == index) {
+                scaled.scale(to, false, now, &mut self.actions);
+            }
         }
     }
 
@@ -41,9 +51,7 @@ impl Supervisor {
         self.set_generation(self.newest);
         for server in &mut self.servers {
             server.extend_start(now);
-            for slot in &mut server.slots {
-                slot.end_back_off(now);
-            }
+            server.forgive(now);
         }
     }
 
@@ -75,7 +83,7 @@ impl Supervisor {
         self.stop(now, Leave::Stop, 1);
     }
 
-    fn stop(&mut self, now: Time, how: Leave, code: u8) {
+    pub(super) fn stop(&mut self, now: Time, how: Leave, code: u8) {
         self.end_reload(Err(ReloadError::Stopping));
         self.withdraw_forks();
         self.mode = Mode::Stopping { how, started: self.mode == Mode::Running, code };

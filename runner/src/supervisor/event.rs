@@ -1,7 +1,7 @@
 //! What the supervisor is told.
 
-use super::action::Leave;
-use super::{ExitStatus, Generation, Pid, SlotId};
+use super::action::{Leave, Recycle};
+use super::{ExitStatus, Generation, Pid, SlotId, Time};
 
 /// Something that has happened. Events about a process that the supervisor does not know are
 /// ignored: a late one is nothing unusual.
@@ -14,12 +14,40 @@ pub(crate) enum Event {
     /// A worker says that it serves.
     Ready { pid: Pid },
     /// A worker says why it cannot serve; it is about to exit. What it said is to be handed in
-    /// before its exit is.
-    Failed { pid: Pid, reason: String },
+    /// before its exit is. `retry` is false when trying again is pointless.
+    Failed { pid: Pid, reason: String, retry: bool },
+    /// A worker has reached a limit of its life and is to be replaced.
+    Due { pid: Pid, why: Recycle },
+    /// The answer to [`Action::ReadHeartbeat`](super::Action::ReadHeartbeat): when it was last seen
+    /// alive.
+    Heartbeat { pid: Pid, at: Time },
+    /// The answer to [`Action::ReadMemory`](super::Action::ReadMemory), in bytes.
+    Memory { pid: Pid, private: u64 },
+    /// The answer to [`Action::ReadLoad`](super::Action::ReadLoad).
+    Load { server: usize, load: Load },
     /// A process has ended and was reaped.
-    Exited { pid: Pid, status: ExitStatus },
+    Exited { pid: Pid, ending: Ending },
     /// Somebody wants something.
     Command(Command),
+}
+
+/// How a process has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ending {
+    pub(crate) status: ExitStatus,
+    /// Whether it left a core dump.
+    pub(crate) core: bool,
+    /// Whether the kernel killed it for want of memory.
+    pub(crate) out_of_memory: bool,
+}
+
+/// How much a server has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Load {
+    /// Connections that wait to be accepted.
+    pub(crate) queued: u32,
+    /// The time that its workers computed since the last look, in percent of one core, added up.
+    pub(crate) busy_percent: u32,
 }
 
 /// What can be asked of the master.
@@ -31,6 +59,17 @@ pub(crate) enum Command {
     Reload,
     /// Stop all workers at once and fork new ones.
     Restart,
+    /// Have another number of workers, in one server or in all.
+    Scale { server: Option<usize>, to: Scale },
+}
+
+/// How many workers a server is to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scale {
+    /// So many more, or fewer.
+    By(i32),
+    /// So many.
+    To(u32),
 }
 
 /// How to end the program.
@@ -48,5 +87,11 @@ impl From<Stop> for Leave {
             Stop::Graceful => Self::Drain,
             Stop::Now => Self::Stop,
         }
+    }
+}
+
+impl From<ExitStatus> for Ending {
+    fn from(status: ExitStatus) -> Self {
+        Self { status, core: false, out_of_memory: false }
     }
 }

@@ -67,11 +67,13 @@
 mod action;
 mod backoff;
 mod command;
+mod elastic;
 mod event;
+mod health;
+mod intensity;
 mod server;
 mod settings;
 mod slot;
-#[cfg(test)]
 mod status;
 #[cfg(test)]
 mod tests;
@@ -81,12 +83,11 @@ use std::time::Duration;
 
 pub(crate) use crate::spec::ExitStatus;
 pub(crate) use action::{
-    Action, Cause, Leave, Reason, ReloadError, Report, StartFailure, WorkerExit,
+    Action, Cause, Leave, Reason, Recycle, ReloadError, Report, StartFailure, WorkerExit,
 };
-pub(crate) use event::{Command, Event, Stop};
-pub(crate) use settings::{ServerSettings, Settings};
-#[cfg(test)]
-pub(crate) use status::{State, WorkerStatus};
+pub(crate) use event::{Command, Ending, Event, Load, Scale, Stop};
+pub(crate) use settings::{ServerSettings, Settings, Share};
+pub(crate) use status::{ServerStatus, State, WorkerStatus};
 
 use action::Actions;
 use backoff::Jitter;
@@ -123,6 +124,8 @@ pub(crate) struct Supervisor {
     /// The highest generation there ever was; a failed reload makes it differ from the one above.
     newest: Generation,
     reload: Option<Reload>,
+    /// When it was last told the time.
+    seen_at: Time,
     jitter: Jitter,
     actions: Actions,
 }
@@ -134,6 +137,13 @@ enum Mode {
     Running,
     Stopping { how: Leave, started: bool, code: u8 },
     Finished,
+}
+
+impl Mode {
+    /// Whether workers are forked in it.
+    fn forks(self) -> bool {
+        matches!(self, Self::Starting | Self::Running)
+    }
 }
 
 /// A reload in progress.
@@ -155,6 +165,7 @@ impl Supervisor {
             generation: 1,
             newest: 1,
             reload: None,
+            seen_at: now,
             jitter: Jitter::new(settings.seed),
             actions: Actions::default(),
             settings,
@@ -165,6 +176,7 @@ impl Supervisor {
 
     /// Something has happened. Poll the actions after this.
     pub(crate) fn handle(&mut self, now: Time, event: Event) {
+        self.forgive_lateness(now);
         match event {
             Event::Forked { slot, generation, pid } => self.forked(now, slot, generation, pid),
             Event::ForkFailed { slot, generation, reason } => {
@@ -172,16 +184,36 @@ impl Supervisor {
             }
             Event::Ready { pid } => {
                 if let Some(slot) = slot_of(&mut self.servers, pid) {
-                    slot.ready(pid, now, &mut self.actions);
+                    slot.ready(pid, now, &mut self.jitter, &mut self.actions);
                 }
             }
-            Event::Failed { pid, reason } => {
+            Event::Failed { pid, reason, retry } => {
                 let slot = slot_of(&mut self.servers, pid);
-                if let Some(setback) = slot.and_then(|slot| slot.failed(pid, reason)) {
+                if let Some(setback) = slot.and_then(|slot| slot.failed(pid, reason, retry)) {
                     self.setback(now, setback);
                 }
             }
-            Event::Exited { pid, status } => self.exited(now, pid, status),
+            Event::Due { pid, why } => {
+                if let Some(slot) = slot_of(&mut self.servers, pid) {
+                    slot.due(pid, why, &mut self.actions);
+                }
+            }
+            Event::Heartbeat { pid, at } => {
+                if let Some(slot) = slot_of(&mut self.servers, pid) {
+                    slot.heard(pid, at, now, &mut self.actions);
+                }
+            }
+            Event::Memory { pid, private } => {
+                if let Some(slot) = slot_of(&mut self.servers, pid) {
+                    slot.weighed(pid, private, &mut self.actions);
+                }
+            }
+            Event::Load { server, load } => {
+                if let Some(server) = self.servers.get_mut(server).filter(|_| self.mode.forks()) {
+                    server.loaded(load, now, &mut self.actions);
+                }
+            }
+            Event::Exited { pid, ending } => self.exited(now, pid, ending),
             Event::Command(command) => self.command(now, command),
         }
         self.settle(now);
@@ -190,10 +222,19 @@ impl Supervisor {
     /// The time of [`poll_timeout`](Self::poll_timeout) has come. Poll the actions after this. It
     /// does no harm to come early.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
+        self.forgive_lateness(now);
         let slots = self.servers.iter_mut().flat_map(|server| &mut server.slots);
-        let setbacks = slots.filter_map(|slot| slot.expire(now, &mut self.actions));
+        let setbacks = slots.filter_map(|slot| {
+            slot.look(now, &mut self.actions);
+            slot.expire(now, &mut self.actions)
+        });
         for setback in setbacks.collect::<Vec<_>>() {
             self.setback(now, setback);
+        }
+        if self.mode.forks() {
+            for server in &mut self.servers {
+                server.watch_load(now, self.settings.load_interval, &mut self.actions);
+            }
         }
         if self.mode == Mode::Starting {
             let late = self.servers.iter().find(|server| server.start_deadline() <= now);
@@ -206,13 +247,12 @@ impl Supervisor {
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called, if nothing happens before.
     pub(crate) fn poll_timeout(&self) -> Option<Time> {
-        let mut timeout = self.slots().map(Slot::deadline).min().unwrap_or(NEVER);
+        let forks = self.mode.forks();
+        let servers = self.servers.iter().map(|server| server.next_moment(forks));
+        let mut timeout = servers.min().unwrap_or(NEVER);
         if self.mode == Mode::Starting {
             let start = self.servers.iter().map(Server::start_deadline).min();
             timeout = timeout.min(start.unwrap_or(NEVER));
-        }
-        if self.forks() {
-            timeout = timeout.min(self.slots().map(Slot::fill_at).min().unwrap_or(NEVER));
         }
         Some(timeout).filter(|timeout| *timeout != NEVER)
     }
@@ -222,10 +262,20 @@ impl Supervisor {
         self.actions.next()
     }
 
-    /// All processes, and the slots that back off, by server and slot.
-    #[cfg(test)]
-    pub(crate) fn workers(&self) -> impl Iterator<Item = WorkerStatus> {
-        self.slots().flat_map(|slot| slot.status(self.generation))
+    /// What is forked now.
+    pub(crate) fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// How each server stands, in their order.
+    pub(crate) fn status(&self) -> impl Iterator<Item = ServerStatus> {
+        self.servers.iter().map(|server| server.status(self.generation))
+    }
+
+    /// The slots of a server that new connections are to go to.
+    pub(crate) fn serving(&self, server: usize) -> impl Iterator<Item = u32> {
+        let slots = self.servers.get(server).map_or(&[][..], |server| &server.slots);
+        slots.iter().filter(|slot| slot.is_serving()).map(|slot| slot.id.slot)
     }
 
     // Events.
@@ -244,34 +294,67 @@ impl Supervisor {
             return;
         };
         self.actions.report(Report::ForkFailed { slot: id, generation, reason });
-        if setback.seat == Seat::Holder {
-            slot.back_off(false, now, &self.settings, &mut self.jitter, &mut self.actions);
-        }
+        self.wait(now, id, setback.seat, false);
         self.setback(now, setback);
     }
 
-    fn exited(&mut self, now: Time, pid: Pid, status: ExitStatus) {
-        let forks = self.forks();
+    fn exited(&mut self, now: Time, pid: Pid, ending: Ending) {
         let Some(slot) = slot_of(&mut self.servers, pid) else {
             return;
         };
         let Some((seat, worker)) = slot.remove(pid) else {
             return;
         };
-        let was_starting = worker.is_starting();
+        let id = slot.id;
+        // Other failures were noticed before the exit.
+        let is_news = worker.is_starting() && !worker.has_failed();
+        let served = worker.is_ready();
         let stable = worker.is_stable(now, self.settings.stable_after);
-        let exit = worker.exit(slot.id, status, now);
+        let exit = worker.exit(id, ending, now);
         self.actions.report(Report::WorkerExit(exit.clone()));
-        if !forks || !exit.cause.is_failure() {
+        if !self.mode.forks() || !exit.cause.is_failure() {
             return;
         }
-        if seat == Seat::Holder {
-            slot.back_off(stable, now, &self.settings, &mut self.jitter, &mut self.actions);
+        if served {
+            slot.blame(Reason::ShortLived(ending.status));
         }
-        // Other failures were noticed before the exit.
-        if was_starting && exit.cause == Cause::Crashed {
-            let setback = slot.setback(seat, exit.generation, Reason::Exited(status));
+        if matches!(exit.cause, Cause::Misconfigured(_)) {
+            self.give_up(now, id);
+        } else {
+            self.wait(now, id, seat, stable);
+        }
+        if is_news && let Some(slot) = slot_at(&mut self.servers, id) {
+            let setback = slot.setback(seat, exit.generation, Reason::Exited(ending.status));
             self.setback(now, setback);
+        }
+    }
+
+    /// Makes a slot wait after a failure, and gives it up when its server fails too often.
+    fn wait(&mut self, now: Time, id: SlotId, seat: Seat, stable: bool) {
+        let Self { servers, settings, jitter, actions, .. } = self;
+        let Some(server) = servers.get_mut(id.server) else {
+            return;
+        };
+        let too_often = server.failed(now, actions);
+        let Some(slot) = server.slot(id.slot) else {
+            return;
+        };
+        match (seat, too_often) {
+            (Seat::Holder, Some(window)) if !stable => slot.give_up(Some(window), now, actions),
+            (Seat::Holder, _) => slot.back_off(stable, now, settings, jitter, actions),
+            (Seat::Successor, _) => slot.postpone(now, settings, jitter),
+            (Seat::Leaving, _) => {}
+        }
+    }
+
+    /// Gives a slot up in which no worker can serve as it is configured.
+    fn give_up(&mut self, now: Time, id: SlotId) {
+        let Some(server) = self.servers.get_mut(id.server) else {
+            return;
+        };
+        server.degrade(&mut self.actions);
+        if let Some(slot) = server.slot(id.slot) {
+            slot.give_up(None, now, &mut self.actions);
         }
     }
 
@@ -279,7 +362,8 @@ impl Supervisor {
     fn setback(&mut self, now: Time, setback: Setback) {
         let Setback { seat, failure } = setback;
         let is_final = matches!(failure.reason, Reason::Reported(_) | Reason::Timeout(_));
-        if self.mode == Mode::Starting && is_final {
+        let given_up = slot_at(&mut self.servers, failure.slot).is_some_and(|it| it.is_given_up());
+        if self.mode == Mode::Starting && (is_final || given_up) {
             self.fail_start(now, failure);
         } else if let Some(reload) = &mut self.reload {
             // Whatever else was starting has been stopped when the reload began.
@@ -296,13 +380,17 @@ impl Supervisor {
     // What follows from the state, whatever has led to it.
 
     fn settle(&mut self, now: Time) {
-        if self.forks() {
+        if self.mode.forks() {
+            let Self { generation, settings, actions, .. } = self;
+            let reloading = self.reload.is_some();
             for server in &mut self.servers {
-                server.fill(self.generation, now, &mut self.actions);
-                if self.reload.is_some() {
-                    server.replace(self.generation, &mut self.actions);
-                }
+                server.fill(*generation, now, actions);
+                server.renew(*generation, reloading, now, settings.retire_delay, actions);
+                server.check_recovered(now, actions);
             }
+        }
+        if self.mode == Mode::Running {
+            self.check_hope(now);
         }
         match self.mode {
             Mode::Starting => self.check_started(),
@@ -310,6 +398,33 @@ impl Supervisor {
             Mode::Stopping { started, code, .. } => self.check_stopped(started, code),
         }
         self.check_reloaded();
+    }
+
+    /// Ends the program when every slot of every server is given up: somebody who watches the
+    /// program can do more than it can itself.
+    fn check_hope(&mut self, now: Time) {
+        let failures: Option<Vec<_>> = self
+            .servers
+            .iter()
+            .filter(|server| !server.slots.is_empty())
+            .map(|server| server.hopeless(self.generation))
+            .collect();
+        if let Some(failure) = failures.and_then(|failures| failures.into_iter().next()) {
+            self.actions.report(Report::NothingServes(failure));
+            self.stop(now, Leave::Stop, 1);
+        }
+    }
+
+    /// Stops all clocks while the master, or the whole machine, did not run, which it notices by
+    /// coming too late: workers may have stood still as well.
+    fn forgive_lateness(&mut self, now: Time) {
+        let unseen = now.saturating_sub(self.seen_at);
+        self.seen_at = now;
+        let late = self.poll_timeout().and_then(|due| now.checked_sub(due));
+        if let Some(late) = late.filter(|late| *late > self.settings.lateness) {
+            self.servers.iter_mut().for_each(|server| server.pause(unseen));
+            self.actions.report(Report::Paused { late });
+        }
     }
 
     fn check_started(&mut self) {
@@ -337,11 +452,6 @@ impl Supervisor {
         }
     }
 
-    /// Whether workers are forked in this mode.
-    fn forks(&self) -> bool {
-        matches!(self.mode, Mode::Starting | Mode::Running)
-    }
-
     fn slots(&self) -> impl Iterator<Item = &Slot> {
         self.servers.iter().flat_map(|server| &server.slots)
     }
@@ -352,6 +462,5 @@ fn slot_of(servers: &mut [Server], pid: Pid) -> Option<&mut Slot> {
 }
 
 fn slot_at(servers: &mut [Server], id: SlotId) -> Option<&mut Slot> {
-    let index = usize::try_from(id.slot).ok()?;
-    servers.get_mut(id.server)?.slots.get_mut(index)
+    servers.get_mut(id.server)?.slot(id.slot)
 }

@@ -1,21 +1,37 @@
-//! One server: its slots, and whether it has started.
+//! One server: its slots, and what holds for all of them together.
 
-use super::action::{Actions, Leave, Reason, StartFailure};
+use super::action::{Actions, Leave, Reason, Report, StartFailure};
+use super::elastic::Elastic;
+use super::event::{Load, Scale};
+use super::health::Vitals;
+use super::intensity::Intensity;
+use super::settings::ServerSettings;
 use super::slot::Slot;
 use super::worker::Limits;
-use super::{Generation, NEVER, ServerSettings, Settings, SlotId, Time};
+use super::{Generation, NEVER, ServerStatus, Settings, SlotId, Time};
 
-/// The slots of one server.
+/// How many failures a server without `max_restarts` tolerates, for each worker that it should have.
+const RESTARTS_PER_WORKER: u32 = 5;
+
+/// The slots of a server, in their order. There are never fewer; those that are not wanted any more
+/// are empty, or about to be.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
+    index: usize,
     pub(super) slots: Vec<Slot>,
-    start_timeout: Time,
+    /// How many slots are wanted: the first ones.
+    target: u32,
+    settings: ServerSettings,
+    limits: Limits,
     /// When the start of the program fails if this server has not started.
     start_deadline: Time,
     /// Whether all its slots were READY at the same time.
     started: bool,
-    /// How many slots may have a successor at the same time.
-    surge: usize,
+    intensity: Intensity,
+    degraded: bool,
+    elastic: Elastic,
+    /// When the load is to be read, or `NEVER`.
+    load_at: Time,
 }
 
 impl Server {
@@ -24,17 +40,33 @@ impl Server {
             start: own.start_timeout,
             drain: own.drain_timeout.saturating_add(all.drain_margin),
             stop: all.stop_grace,
+            abort: all.abort_grace,
+            vitals: Vitals {
+                heartbeat_timeout: own.heartbeat_timeout,
+                max_lifetime: own.max_lifetime,
+                max_memory: own.max_memory,
+                memory_interval: all.memory_interval,
+                jitter_percent: all.jitter_percent,
+            },
         };
-        let slot = |slot| Slot::new(SlotId { server: index, slot }, limits);
-        let surge = (u64::from(own.workers) * u64::from(all.surge_percent)).div_ceil(100).max(1);
-        Self {
-            slots: (0..own.workers).map(slot).collect(),
-            start_timeout: own.start_timeout,
+        let mut server = Self {
+            index,
+            slots: Vec::new(),
+            target: own.workers,
+            settings: own.clone(),
+            limits,
             start_deadline: now.saturating_add(own.start_timeout),
             started: false,
-            surge: usize::try_from(surge).unwrap_or(usize::MAX),
-        }
+            intensity: Intensity::new(own.restart_window),
+            degraded: false,
+            elastic: Elastic::default(),
+            load_at: if own.elastic { now.saturating_add(all.load_interval) } else { NEVER },
+        };
+        server.add_slots();
+        server
     }
+
+    // Workers.
 
     /// Fills the vacant slots whose time has come.
     pub(super) fn fill(&mut self, generation: Generation, now: Time, actions: &mut Actions) {
@@ -43,13 +75,34 @@ impl Server {
         }
     }
 
-    /// Begins to replace workers older than `generation`, as many as may be replaced at a time.
-    pub(super) fn replace(&mut self, generation: Generation, actions: &mut Actions) {
-        let successors = self.slots.iter().filter(|slot| slot.has_successor()).count();
-        let budget = self.surge.saturating_sub(successors);
-        let outdated = self.slots.iter_mut().filter(|slot| slot.wants_successor(generation));
-        for slot in outdated.take(budget) {
-            slot.replace(generation, actions);
+    /// Replaces the workers that are due, or with `reloading` older than `generation`, and retires
+    /// those that are too many, as far as the budget allows.
+    ///
+    /// All that is voluntary comes through here: there are never more successors than `max_surge`,
+    /// and never fewer READY workers than the target less `max_unavailable`, whatever the reasons
+    /// are, and also when workers are missing for other reasons.
+    pub(super) fn renew(
+        &mut self,
+        generation: Generation,
+        reloading: bool,
+        now: Time,
+        retire_delay: Time,
+        actions: &mut Actions,
+    ) {
+        let successors = count(&self.slots, Slot::has_successor);
+        let mut surge = self.settings.max_surge.rounded_up(self.target).saturating_sub(successors);
+        let needed =
+            self.target.saturating_sub(self.settings.max_unavailable.rounded_down(self.target));
+        let mut spare = count(&self.slots, Slot::is_serving).saturating_sub(needed);
+        for slot in &mut self.slots {
+            let renewed = slot.wants_successor(generation, reloading);
+            if renewed && surge > 0 {
+                slot.replace(generation, actions);
+                surge -= 1;
+            } else if (renewed || slot.is_surplus()) && spare > 0 {
+                slot.retire(now.saturating_add(retire_delay));
+                spare -= 1;
+            }
         }
     }
 
@@ -60,9 +113,117 @@ impl Server {
         }
     }
 
+    // Failures.
+
+    /// Notes a failure. Returns how long a slot in a crash loop is given up for, if it is.
+    pub(super) fn failed(&mut self, now: Time, actions: &mut Actions) -> Option<Time> {
+        let tolerated = self.tolerated();
+        self.intensity.failed(now, tolerated);
+        if !self.intensity.exceeds(tolerated) {
+            return None;
+        }
+        self.degrade(actions);
+        Some(self.intensity.window())
+    }
+
+    pub(super) fn degrade(&mut self, actions: &mut Actions) {
+        if !self.degraded {
+            self.degraded = true;
+            let failures = self.intensity.count();
+            actions.report(Report::Degraded { server: self.index, failures });
+        }
+    }
+
+    /// Looks whether it has recovered.
+    pub(super) fn check_recovered(&mut self, now: Time, actions: &mut Actions) {
+        self.intensity.forget(now);
+        let calm = !self.intensity.exceeds(self.tolerated());
+        if self.degraded && calm && self.wanted().all(Slot::is_ready) {
+            self.degraded = false;
+            actions.report(Report::Recovered { server: self.index });
+        }
+    }
+
+    /// Gives every slot another try at once.
+    pub(super) fn forgive(&mut self, now: Time) {
+        self.intensity.clear();
+        for slot in &mut self.slots {
+            slot.end_back_off(now);
+        }
+    }
+
+    fn tolerated(&self) -> u32 {
+        let default = RESTARTS_PER_WORKER.saturating_mul(self.target.max(1));
+        self.settings.max_restarts.unwrap_or(default)
+    }
+
+    /// Why nothing here serves or will, if that is so: all slots are given up.
+    pub(super) fn hopeless(&self, generation: Generation) -> Option<StartFailure> {
+        if self.slots.iter().any(Slot::has_hope) {
+            return None;
+        }
+        let slot = self.slots.first()?;
+        let reason = slot.last_failure()?.clone();
+        Some(StartFailure { slot: slot.id, generation, reason })
+    }
+
+    // The number of workers.
+
+    /// Sets how many workers it has, within its bounds.
+    pub(super) fn scale(&mut self, to: Scale, by_load: bool, now: Time, actions: &mut Actions) {
+        let (least, most) = self.settings.bounds;
+        let from = self.target;
+        let to = match to {
+            Scale::To(count) => count,
+            Scale::By(more) => from.saturating_add_signed(more),
+        };
+        let to = to.max(least).min(most);
+        self.elastic.forget();
+        if to == from {
+            return;
+        }
+        self.target = to;
+        actions.report(Report::Scaled { server: self.index, from, to, by_load });
+        self.add_slots();
+        for slot in &mut self.slots {
+            if slot.id.slot < to {
+                slot.want(now);
+            } else {
+                slot.dismiss(now, actions);
+            }
+        }
+    }
+
+    /// Takes note of its load, and has as many workers as it needs.
+    pub(super) fn loaded(&mut self, load: Load, now: Time, actions: &mut Actions) {
+        // While some start or drain, the load says nothing about the number that is wanted.
+        if !self.settings.elastic || self.slots.iter().any(|slot| !slot.is_settled_in()) {
+            return;
+        }
+        if let Some(workers) = self.elastic.judge(load, self.target) {
+            self.scale(Scale::To(workers), true, now, actions);
+        }
+    }
+
+    /// Asks for the load if it is time.
+    pub(super) fn watch_load(&mut self, now: Time, interval: Time, actions: &mut Actions) {
+        if self.load_at <= now {
+            self.load_at = now.saturating_add(interval);
+            actions.read_load(self.index);
+        }
+    }
+
+    fn add_slots(&mut self) {
+        for slot in count(&self.slots, |_| true)..self.target {
+            self.slots.push(Slot::new(SlotId { server: self.index, slot }, self.limits));
+        }
+    }
+
+    // The start.
+
     /// Looks whether it has started, once and for all.
     pub(super) fn check_started(&mut self) {
-        self.started |= self.slots.iter().all(Slot::is_ready);
+        self.started = self.started || self.wanted().all(Slot::is_ready);
     }
 
     pub(super) fn has_started(&self) -> bool {
@@ -71,7 +232,7 @@ impl Server {
 
     /// Gives it the whole time to start again, because its workers are replaced before it has.
     pub(super) fn extend_start(&mut self, now: Time) {
-        self.start_deadline = now.saturating_add(self.start_timeout);
+        self.start_deadline = now.saturating_add(self.settings.start_timeout);
     }
 
     /// When the start fails for lack of this server, or `NEVER`.
@@ -81,9 +242,54 @@ impl Server {
 
     /// Why it has not started in time.
     pub(super) fn start_failure(&self, generation: Generation) -> Option<StartFailure> {
-        let slot = self.slots.iter().find(|slot| !slot.is_ready())?;
-        let timeout = Reason::Timeout(self.start_timeout);
+        let slot = self.wanted().find(|slot| !slot.is_ready())?;
+        let timeout = Reason::Timeout(self.settings.start_timeout);
         let reason = slot.last_failure().cloned().unwrap_or(timeout);
         Some(StartFailure { slot: slot.id, generation, reason })
     }
+
+    // Time.
+
+    /// When something is to be looked at, or `NEVER`; `forks` tells whether slots are filled.
+    pub(super) fn next_moment(&self, forks: bool) -> Time {
+        let deadlines = self.slots.iter().map(Slot::deadline).min().unwrap_or(NEVER);
+        if !forks {
+            return deadlines;
+        }
+        let fills = self.slots.iter().map(Slot::fill_at).min().unwrap_or(NEVER);
+        let calm = if self.degraded { self.intensity.changes_at() } else { NEVER };
+        deadlines.min(fills).min(calm).min(self.load_at)
+    }
+
+    /// Nothing was looked after for that long, so that nobody is to blame for it.
+    pub(super) fn pause(&mut self, late: Time) {
+        self.start_deadline = self.start_deadline.saturating_add(late);
+        for slot in &mut self.slots {
+            slot.pause(late);
+        }
+    }
+
+    // What can be seen.
+
+    pub(super) fn status(&self, generation: Generation) -> ServerStatus {
+        ServerStatus {
+            target: self.target,
+            degraded: self.degraded,
+            failures: self.intensity.count(),
+            workers: self.slots.iter().flat_map(|slot| slot.status(generation)).collect(),
+        }
+    }
+
+    pub(super) fn slot(&mut self, slot: u32) -> Option<&mut Slot> {
+        self.slots.get_mut(usize::try_from(slot).ok()?)
+    }
+
+    fn wanted(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(|slot| slot.id.slot < self.target)
+    }
+}
+
+fn count(slots: &[Slot], kind: fn(&Slot) -> bool) -> u32 {
+    let count = slots.iter().filter(|slot| kind(slot)).count();
+    u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -1,11 +1,9 @@
 //! One slot: the worker that holds it, and those that come and go.
 
-use super::action::{Actions, Leave, Reason, Report, StartFailure};
+use super::action::{Actions, Leave, Reason, Recycle, Report, StartFailure};
 use super::backoff::{BackOff, Jitter};
 use super::worker::{Limits, Worker};
-use super::{Generation, NEVER, Pid, Settings, SlotId, Time};
-#[cfg(test)]
-use super::{State, WorkerStatus};
+use super::{Generation, NEVER, Pid, Settings, SlotId, State, Time, WorkerStatus};
 
 /// How many replaced workers of a slot may drain at the same time. The next one makes the oldest
 /// stop, and no further one comes before one has exited.
@@ -30,6 +28,14 @@ pub(super) struct Slot {
     /// When a vacant slot may be filled.
     fork_at: Time,
     back_off: BackOff,
+    /// Whether it is not worth a try before `fork_at`.
+    given_up: bool,
+    /// Whether its server is to have it.
+    wanted: bool,
+    /// When the holder drains without a successor; new connections are steered away from it.
+    retire_at: Option<Time>,
+    /// When the holder, if it is due, may be replaced: after an attempt that has failed.
+    renew_at: Option<Time>,
     last_failure: Option<Reason>,
 }
 
@@ -59,6 +65,10 @@ impl Slot {
             forking: None,
             fork_at: Time::ZERO,
             back_off: BackOff::default(),
+            given_up: false,
+            wanted: true,
+            retire_at: None,
+            renew_at: None,
             last_failure: None,
         }
     }
@@ -68,13 +78,14 @@ impl Slot {
     /// Asks for a holder if there is none, and it is time.
     pub(super) fn fill(&mut self, generation: Generation, now: Time, actions: &mut Actions) {
         if self.is_vacant() && self.fork_at <= now {
+            self.given_up = false;
             self.fork(generation, actions);
         }
     }
 
     /// Asks for a successor.
     pub(super) fn replace(&mut self, generation: Generation, actions: &mut Actions) {
-        debug_assert!(self.is_outdated(generation), "the holder of {:?} stays", self.id);
+        debug_assert!(self.is_serving(), "the holder of {:?} does not serve", self.id);
         self.fork(generation, actions);
     }
 
@@ -91,6 +102,22 @@ impl Slot {
     /// Makes a vacant slot wait no longer.
     pub(super) fn end_back_off(&mut self, now: Time) {
         self.fork_at = now;
+        self.given_up = false;
+    }
+
+    /// Makes the slot wait before its holder is replaced, after an attempt that has failed.
+    pub(super) fn postpone(&mut self, now: Time, settings: &Settings, jitter: &mut Jitter) {
+        let delay = self.back_off.failed(false, settings, jitter);
+        self.renew_at = Some(now.saturating_add(delay));
+    }
+
+    /// Makes a slot that would wait after a failure wait for this time, or until somebody asks.
+    pub(super) fn give_up(&mut self, retry: Option<Time>, now: Time, actions: &mut Actions) {
+        self.fork_at = retry.map_or(NEVER, |after| now.saturating_add(after));
+        if self.is_vacant() {
+            self.given_up = true;
+            actions.report(Report::SlotFailed { slot: self.id, retry });
+        }
     }
 
     /// Makes the slot, should it be vacant, wait after a failure.
@@ -143,11 +170,17 @@ impl Slot {
     }
 
     /// A worker says that it serves. If it is the successor, the holder drains.
-    pub(super) fn ready(&mut self, pid: Pid, now: Time, actions: &mut Actions) {
+    pub(super) fn ready(
+        &mut self,
+        pid: Pid,
+        now: Time,
+        jitter: &mut Jitter,
+        actions: &mut Actions,
+    ) {
         let Some((seat, worker)) = self.find(pid) else {
             return;
         };
-        let Some(after) = worker.ready(now) else {
+        let Some(after) = worker.ready(now, jitter) else {
             return;
         };
         let generation = worker.generation;
@@ -155,16 +188,76 @@ impl Slot {
         if seat == Seat::Successor
             && let Some(mut replaced) = std::mem::replace(&mut self.holder, self.successor.take())
         {
+            self.retire_at = None;
             replaced.leave(Leave::Drain, now, actions);
             self.leaving.push(replaced);
             self.bound_draining(now, actions);
         }
     }
 
-    pub(super) fn failed(&mut self, pid: Pid, reason: String) -> Option<Setback> {
+    pub(super) fn failed(&mut self, pid: Pid, reason: String, retry: bool) -> Option<Setback> {
         let (seat, worker) = self.find(pid)?;
         let generation = worker.generation;
-        worker.failed(&reason).then(|| self.setback(seat, generation, Reason::Reported(reason)))
+        let news = worker.failed(&reason, retry);
+        news.then(|| self.setback(seat, generation, Reason::Reported(reason)))
+    }
+
+    /// A worker has reached a limit of its life.
+    pub(super) fn due(&mut self, pid: Pid, why: Recycle, actions: &mut Actions) {
+        if let Some((_, worker)) = self.find(pid)
+            && worker.reached(why)
+        {
+            let generation = worker.generation;
+            actions.report(Report::Due { slot: self.id, generation, pid, why });
+        }
+    }
+
+    /// A worker was alive at that time.
+    pub(super) fn heard(&mut self, pid: Pid, at: Time, now: Time, actions: &mut Actions) {
+        let id = self.id;
+        if let Some((_, worker)) = self.find(pid)
+            && let Some(silent) = worker.heard(at, now, actions)
+        {
+            let generation = worker.generation;
+            actions.report(Report::Hung { slot: id, generation, pid, silent });
+        }
+    }
+
+    /// A worker uses so many bytes.
+    pub(super) fn weighed(&mut self, pid: Pid, private: u64, actions: &mut Actions) {
+        let id = self.id;
+        if let Some((_, worker)) = self.find(pid)
+            && let Some(why) = worker.weighed(private)
+        {
+            let generation = worker.generation;
+            actions.report(Report::Due { slot: id, generation, pid, why });
+        }
+    }
+
+    /// Looks after the health of its workers, and lets the holder go if it is time.
+    pub(super) fn look(&mut self, now: Time, actions: &mut Actions) {
+        let id = self.id;
+        for worker in self.workers_mut() {
+            if let Some(why) = worker.look(now, actions) {
+                let Worker { generation, pid, .. } = *worker;
+                actions.report(Report::Due { slot: id, generation, pid, why });
+            }
+        }
+        self.renew_at.take_if(|at| *at <= now);
+        if self.retire_at.take_if(|at| *at <= now).is_some() {
+            self.drain_holder(now, actions);
+        }
+    }
+
+    /// Lets the holder go without a successor. An unwanted slot is empty by that; one that will be
+    /// filled again waits for its end, because there is no room for two.
+    fn drain_holder(&mut self, now: Time, actions: &mut Actions) {
+        if let Some(worker) = &mut self.holder {
+            worker.leave(Leave::Drain, now, actions);
+        }
+        if !self.wanted {
+            self.leaving.extend(self.holder.take());
+        }
     }
 
     /// Kills the workers whose time is up.
@@ -189,6 +282,7 @@ impl Slot {
     pub(super) fn remove(&mut self, pid: Pid) -> Option<(Seat, Worker)> {
         if let Some(worker) = self.holder.take_if(|worker| worker.pid == pid) {
             self.holder = self.successor.take();
+            self.retire_at = None;
             return Some((Seat::Holder, worker));
         }
         if let Some(worker) = self.successor.take_if(|worker| worker.pid == pid) {
@@ -198,6 +292,11 @@ impl Slot {
         Some((Seat::Leaving, self.leaving.remove(index)))
     }
 
+    /// Notes why it has no worker.
+    pub(super) fn blame(&mut self, reason: Reason) {
+        self.last_failure = Some(reason);
+    }
+
     /// Notes why a worker is not READY.
     pub(super) fn setback(
         &mut self,
@@ -205,7 +304,7 @@ impl Slot {
         generation: Generation,
         reason: Reason,
     ) -> Setback {
-        self.last_failure = Some(reason.clone());
+        self.blame(reason.clone());
         Setback { seat, failure: StartFailure { slot: self.id, generation, reason } }
     }
 
@@ -213,6 +312,7 @@ impl Slot {
 
     /// Makes all workers leave.
     pub(super) fn leave(&mut self, how: Leave, now: Time, actions: &mut Actions) {
+        self.retire_at = None;
         for worker in self.workers_mut() {
             worker.leave(how, now, actions);
         }
@@ -232,6 +332,37 @@ impl Slot {
         }
     }
 
+    /// Lets the holder go at that time; until then new connections are steered away from it.
+    pub(super) fn retire(&mut self, at: Time) {
+        self.retire_at = Some(at);
+    }
+
+    /// Its server is to have it, from now on at the latest.
+    pub(super) fn want(&mut self, now: Time) {
+        if !self.wanted {
+            self.wanted = true;
+            self.retire_at = None;
+            self.end_back_off(now);
+        }
+    }
+
+    /// Its server is not to have it any more. A holder that serves goes on until it is retired.
+    pub(super) fn dismiss(&mut self, now: Time, actions: &mut Actions) {
+        self.wanted = false;
+        self.withdraw_fork();
+        actions.withdraw_fork(self.id);
+        self.stop_starting(now, actions);
+    }
+
+    /// Nothing was looked after for that long.
+    pub(super) fn pause(&mut self, late: Time) {
+        self.retire_at = self.retire_at.map(|at| at.saturating_add(late));
+        self.renew_at = self.renew_at.map(|at| at.saturating_add(late));
+        for worker in self.workers_mut() {
+            worker.pause(late);
+        }
+    }
+
     /// Stops the oldest that drain, if they are too many.
     fn bound_draining(&mut self, now: Time, actions: &mut Actions) {
         let draining = self.leaving.iter().filter(|worker| worker.is_draining()).count();
@@ -245,7 +376,32 @@ impl Slot {
 
     /// Whether it waits for a holder that was not asked for yet.
     fn is_vacant(&self) -> bool {
-        self.holder.is_none() && self.forking.is_none()
+        self.wanted && self.holder.is_none() && self.forking.is_none()
+    }
+
+    /// Whether new connections are to go to it.
+    pub(super) fn is_serving(&self) -> bool {
+        self.is_ready() && self.retire_at.is_none()
+    }
+
+    /// Whether its holder serves although it is not wanted.
+    pub(super) fn is_surplus(&self) -> bool {
+        !self.wanted && self.is_serving()
+    }
+
+    /// Whether nobody comes or goes: its one worker serves, or there is none and none is wanted.
+    pub(super) fn is_settled_in(&self) -> bool {
+        let alone = self.workers().count() == usize::from(self.wanted);
+        alone && self.forking.is_none() && self.is_ready() == self.wanted
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up && self.is_vacant()
+    }
+
+    /// Whether anything can be expected of it.
+    pub(super) fn has_hope(&self) -> bool {
+        !self.is_given_up() && (self.wanted || !self.is_gone())
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -261,15 +417,19 @@ impl Slot {
         self.successor.is_some() || (self.holder.is_some() && self.forking.is_some())
     }
 
-    pub(super) fn wants_successor(&self, generation: Generation) -> bool {
+    /// Whether its holder is to be replaced now: it is due, or in a reload older than `generation`.
+    pub(super) fn wants_successor(&self, generation: Generation, reloading: bool) -> bool {
         let crowded = self.leaving.len() > MAX_DRAINING;
-        self.is_outdated(generation) && !self.has_successor() && !crowded
+        let due = self.renew_at.is_none() && self.holder.as_ref().is_some_and(Worker::is_due);
+        let asked = due || (reloading && self.is_outdated(generation));
+        asked && self.wanted && self.is_serving() && !self.has_successor() && !crowded
     }
 
     /// Whether nothing more will come of a reload here: a worker of `generation` serves, or none
-    /// does and the slot backs off.
+    /// does and the slot backs off or is not wanted.
     pub(super) fn is_settled(&self, generation: Generation) -> bool {
-        self.is_vacant() || (self.is_ready() && !self.is_outdated(generation))
+        let done = self.is_ready() && !self.is_outdated(generation);
+        !self.wanted || self.is_vacant() || done
     }
 
     pub(super) fn is_gone(&self) -> bool {
@@ -284,9 +444,11 @@ impl Slot {
         self.workers().any(|worker| worker.pid == pid)
     }
 
-    /// When the next worker is killed, or `NEVER`.
+    /// When the next worker is to be looked at or let go, or `NEVER`.
     pub(super) fn deadline(&self) -> Time {
-        self.workers().map(Worker::deadline).min().unwrap_or(NEVER)
+        let workers = self.workers().map(Worker::deadline).min().unwrap_or(NEVER);
+        let renewal = self.renew_at.unwrap_or(NEVER);
+        workers.min(renewal).min(self.retire_at.unwrap_or(NEVER))
     }
 
     /// When it is filled if it is vacant, or `NEVER`.
@@ -294,22 +456,23 @@ impl Slot {
         if self.is_vacant() { self.fork_at } else { NEVER }
     }
 
-    /// A line for each process, and one for a slot that backs off.
-    #[cfg(test)]
+    /// A line for each process, and one for a slot that waits for a holder.
     pub(super) fn status(&self, generation: Generation) -> impl Iterator<Item = WorkerStatus> {
-        let back_off = self.is_vacant().then_some(WorkerStatus {
-            slot: self.id,
-            generation,
-            pid: None,
-            state: State::BackOff { until: self.fork_at },
-        });
+        let until = self.fork_at;
+        let state = if self.given_up {
+            State::Failed { until: Some(until).filter(|until| *until != NEVER) }
+        } else {
+            State::BackOff { until }
+        };
+        let waiting = WorkerStatus { slot: self.id, generation, pid: None, since: until, state };
         let workers = self.workers().map(|worker| WorkerStatus {
             slot: self.id,
             generation: worker.generation,
             pid: Some(worker.pid),
+            since: worker.forked_at,
             state: State::of(worker.phase),
         });
-        back_off.into_iter().chain(workers)
+        self.is_vacant().then_some(waiting).into_iter().chain(workers)
     }
 
     fn find(&mut self, pid: Pid) -> Option<(Seat, &mut Worker)> {

@@ -4,14 +4,29 @@ use super::action::Leave;
 use super::worker::Phase;
 use super::{Generation, Pid, SlotId, Time};
 
+/// A server as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServerStatus {
+    /// How many workers it is to have.
+    pub(crate) target: u32,
+    /// Whether it fails too often, or has slots that are given up.
+    pub(crate) degraded: bool,
+    /// How many failures there were in its `restart_window`.
+    pub(crate) failures: u32,
+    /// Its processes and the slots that wait for one, by slot.
+    pub(crate) workers: Vec<WorkerStatus>,
+}
+
 /// One process, or one slot that waits for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WorkerStatus {
     pub(crate) slot: SlotId,
-    /// In a slot that backs off, the generation of the next worker.
+    /// In a slot without process, the generation of the next one.
     pub(crate) generation: Generation,
-    /// None in a slot that backs off.
+    /// None in a slot without process.
     pub(crate) pid: Option<Pid>,
+    /// When it was forked; in a slot without process, of no meaning.
+    pub(crate) since: Time,
     pub(crate) state: State,
 }
 
@@ -28,15 +43,17 @@ pub(crate) enum State {
     Stopping,
     /// There is none; the next one is forked at this time.
     BackOff { until: Time },
+    /// There is none, for it has failed too often; it is tried again at this time, if ever.
+    Failed { until: Option<Time> },
 }
 
 impl State {
     pub(super) fn of(phase: Phase) -> Self {
         match phase {
             Phase::Starting => Self::Starting,
-            Phase::Ready { .. } => Self::Ready,
+            Phase::Ready => Self::Ready,
             Phase::Leaving(Leave::Drain) => Self::Draining,
-            Phase::Leaving(Leave::Stop | Leave::Kill) => Self::Stopping,
+            Phase::Leaving(Leave::Stop | Leave::Abort | Leave::Kill) => Self::Stopping,
         }
     }
 }

@@ -1,7 +1,13 @@
 //! One worker process, from its fork to its exit.
 
-use super::action::{Actions, Cause, Leave, Reason, WorkerExit};
+use super::action::{Actions, Cause, Leave, Reason, Recycle, WorkerExit};
+use super::backoff::Jitter;
+use super::event::Ending;
+use super::health::{Health, Vitals};
 use super::{ExitStatus, Generation, NEVER, Pid, SlotId, Time};
+
+/// What a program exits with that cannot work as it is configured (`EX_CONFIG`, sysexits.h(3head)).
+const EX_CONFIG: i32 = 78;
 
 /// A process that has been forked and not yet reaped.
 #[derive(Clone, Debug)]
@@ -10,9 +16,15 @@ pub(super) struct Worker {
     pub(super) generation: Generation,
     pub(super) phase: Phase,
     limits: Limits,
-    forked_at: Time,
+    pub(super) forked_at: Time,
+    /// When it was READY, if it ever was.
+    ready_at: Option<Time>,
     /// When it is killed, unless it moves on.
     deadline: Time,
+    /// Its timers while it is READY.
+    health: Option<Health>,
+    /// The limit that it has reached first.
+    due: Option<Recycle>,
     /// What is known about the reason of its exit before it happens.
     cause: Option<Cause>,
 }
@@ -22,8 +34,8 @@ pub(super) struct Worker {
 pub(super) enum Phase {
     /// Forked, not READY.
     Starting,
-    /// It serves, since then.
-    Ready { since: Time },
+    /// It serves.
+    Ready,
     /// Told to leave, in this way.
     Leaving(Leave),
 }
@@ -34,6 +46,8 @@ pub(super) struct Limits {
     pub(super) start: Time,
     pub(super) drain: Time,
     pub(super) stop: Time,
+    pub(super) abort: Time,
+    pub(super) vitals: Vitals,
 }
 
 impl Worker {
@@ -44,28 +58,64 @@ impl Worker {
             phase: Phase::Starting,
             limits,
             forked_at: now,
+            ready_at: None,
             deadline: now.saturating_add(limits.start),
+            health: None,
+            due: None,
             cause: None,
         }
     }
 
     /// It says that it serves. Returns how long that took, or nothing when it is too late.
-    pub(super) fn ready(&mut self, now: Time) -> Option<Time> {
+    pub(super) fn ready(&mut self, now: Time, jitter: &mut Jitter) -> Option<Time> {
         if !self.is_starting() || self.cause.is_some() {
             return None;
         }
-        self.phase = Phase::Ready { since: now };
+        self.phase = Phase::Ready;
+        self.ready_at = Some(now);
+        self.health = Some(Health::new(self.limits.vitals, now, jitter));
         self.deadline = NEVER;
         Some(now.saturating_sub(self.forked_at))
     }
 
-    /// It says why it cannot serve. Returns whether that is news.
-    pub(super) fn failed(&mut self, reason: &str) -> bool {
+    /// It says why it cannot serve, and whether another try may help. Returns whether that is news.
+    pub(super) fn failed(&mut self, reason: &str, retry: bool) -> bool {
         let news = self.is_starting() && self.cause.is_none();
         if news {
-            self.cause = Some(Cause::StartFailed(reason.to_owned()));
+            let cause = if retry { Cause::StartFailed } else { Cause::Misconfigured };
+            self.cause = Some(cause(reason.to_owned()));
         }
         news
+    }
+
+    /// It has reached a limit of its life. Returns whether that is news.
+    pub(super) fn reached(&mut self, why: Recycle) -> bool {
+        let news = self.is_ready() && self.due.is_none();
+        if news {
+            self.due = Some(why);
+        }
+        news
+    }
+
+    /// Asks what is to be known of its health by now. Returns the limit that it has reached.
+    pub(super) fn look(&mut self, now: Time, actions: &mut Actions) -> Option<Recycle> {
+        let old = self.health.as_mut()?.look(self.pid, now, actions);
+        (old && self.reached(Recycle::Lifetime)).then_some(Recycle::Lifetime)
+    }
+
+    /// It was alive at that time. Returns for how long it has not been, if that is too long; then it
+    /// is aborted.
+    pub(super) fn heard(&mut self, at: Time, now: Time, actions: &mut Actions) -> Option<Time> {
+        let silent = self.health.as_mut()?.heard(at, now)?;
+        self.cause = Some(Cause::Hung);
+        self.leave(Leave::Abort, now, actions);
+        Some(silent)
+    }
+
+    /// It uses so many bytes. Returns the limit that it has reached by that.
+    pub(super) fn weighed(&mut self, private: u64) -> Option<Recycle> {
+        let heavy = self.health.as_mut()?.weighed(private);
+        (heavy && self.reached(Recycle::Memory)).then_some(Recycle::Memory)
     }
 
     /// Makes it leave, unless it does already in this way or a faster one.
@@ -75,12 +125,14 @@ impl Worker {
         let before = match self.phase {
             Phase::Leaving(already) if already >= how => return,
             Phase::Leaving(_) => self.deadline,
-            Phase::Starting | Phase::Ready { .. } => NEVER,
+            Phase::Starting | Phase::Ready => NEVER,
         };
         self.phase = Phase::Leaving(how);
+        self.health = None;
         self.deadline = match how {
             Leave::Drain => now.saturating_add(self.limits.drain),
             Leave::Stop => before.min(now.saturating_add(self.limits.stop)),
+            Leave::Abort => before.min(now.saturating_add(self.limits.abort)),
             Leave::Kill => NEVER,
         };
         actions.signal(self.pid, how);
@@ -99,19 +151,44 @@ impl Worker {
         (starting && news).then_some(Reason::Timeout(self.limits.start))
     }
 
+    /// Nothing was looked after for that long, so that it is not to blame for it.
+    pub(super) fn pause(&mut self, late: Time) {
+        self.deadline = self.deadline.saturating_add(late);
+        if let Some(health) = &mut self.health {
+            health.forgive(late);
+        }
+    }
+
     /// It has exited.
-    pub(super) fn exit(self, slot: SlotId, status: ExitStatus, now: Time) -> WorkerExit {
+    pub(super) fn exit(mut self, slot: SlotId, ending: Ending, now: Time) -> WorkerExit {
+        let cause = self.cause.take().unwrap_or_else(|| self.cause_of(ending));
         WorkerExit {
             slot,
             generation: self.generation,
             pid: self.pid,
-            status,
+            ending,
             uptime: now.saturating_sub(self.forked_at),
-            cause: self.cause.unwrap_or(match self.phase {
-                Phase::Leaving(_) => Cause::Asked,
-                Phase::Starting | Phase::Ready { .. } => Cause::Crashed,
-            }),
+            cause,
         }
+    }
+
+    fn cause_of(&self, ending: Ending) -> Cause {
+        match (self.phase, ending.status) {
+            (Phase::Leaving(_), _) => self.due.map_or(Cause::Asked, Cause::Recycled),
+            (_, status @ ExitStatus::Code(EX_CONFIG)) => Cause::Misconfigured(status.to_string()),
+            (_, ExitStatus::Code(0)) => Cause::Finished,
+            (_, ExitStatus::Signal(_)) if ending.out_of_memory => Cause::OutOfMemory,
+            _ => Cause::Crashed,
+        }
+    }
+
+    /// Whether the reason why it ends is known already.
+    pub(super) fn has_failed(&self) -> bool {
+        self.cause.is_some()
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        self.due.is_some()
     }
 
     pub(super) fn is_starting(&self) -> bool {
@@ -119,19 +196,20 @@ impl Worker {
     }
 
     pub(super) fn is_ready(&self) -> bool {
-        matches!(self.phase, Phase::Ready { .. })
+        self.phase == Phase::Ready
     }
 
     pub(super) fn is_draining(&self) -> bool {
         self.phase == Phase::Leaving(Leave::Drain)
     }
 
-    /// Whether it has been READY for at least `time`.
+    /// Whether it was READY at least for `time`.
     pub(super) fn is_stable(&self, now: Time, time: Time) -> bool {
-        matches!(self.phase, Phase::Ready { since } if now.saturating_sub(since) >= time)
+        self.ready_at.is_some_and(|since| now.saturating_sub(since) >= time)
     }
 
+    /// When it is to be looked at, or `NEVER`.
     pub(super) fn deadline(&self) -> Time {
-        self.deadline
+        self.deadline.min(self.health.as_ref().map_or(NEVER, Health::next))
     }
 }

@@ -1,13 +1,22 @@
 //! Scripts: what happens, and indented below it what the supervisor does.
 //!
 //! ```text
-//! servers 2 1           two servers, of two workers and of one; this begins every script
+//! servers 2 1           two servers, of two workers and of one; this, or `server`, begins a script
+//! server 4 surge=1      one server with options: surge, unavailable, heartbeat, lifetime, memory,
+//!                       restarts, window, range
 //! +1s                   time passes; what is done then is preceded by the time
 //! ready 100 102         workers are READY (`ready all`: all that are starting)
-//! failed 100 no disk    a worker says why it cannot serve
-//! exit 100 code 1       a process has ended; so have `exit 100 sig 9` and `exit all code 0`
+//! failed 100 no disk    a worker says why it cannot serve; `misconfigured`: and that it never will
+//! due 100               a worker has had its `max_requests`
+//! heartbeat 100 2s      the answer to `heartbeat of 100?`: it was alive 2 s ago
+//! memory 100 4096       the answer to `memory of 100?`
+//! load 0 3 150          the answer to `load of 0?`: 3 connections wait, 1.5 cores are busy
+//! exit 100 code 1       a process has ended; so have `exit 100 sig 9` and `exit all code 0`, and
+//!                       `exit 100 oom`, for want of memory
 //! forks fail            from now on, until `forks work`; with `forks hang` they are answered then
 //! reload                so are `restart`, `stop`, `stop now`
+//! scale +1              all servers get one worker more; `scale 4`: so many
+//! late 30s              time passes in which nobody looks at the clock
 //! workers               shows all processes
 //! ```
 //!
@@ -19,9 +28,12 @@ use std::fmt::Write as _;
 use super::*;
 
 mod crash;
+mod health;
 mod properties;
+mod recycle;
 mod reload;
 mod restart;
+mod scale;
 mod start;
 mod stop;
 mod world;
@@ -69,24 +81,52 @@ impl Stage {
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         let (noun, detail) = rest.split_once(' ').unwrap_or((rest, ""));
         match verb {
-            "servers" => self.begin(rest),
+            "servers" => self.begin(rest.split(' ').map(server).collect()),
+            "server" => self.begin(vec![server(rest)]),
             "ready" => {
                 for pid in self.pids(rest, |state| state == State::Starting) {
                     self.tell(Event::Ready { pid });
                 }
             }
-            "failed" => {
-                let pid = Pid(noun.parse().unwrap());
-                self.tell(Event::Failed { pid, reason: detail.to_owned() });
+            "failed" | "misconfigured" => {
+                let (pid, reason) = (Pid(noun.parse().unwrap()), detail.to_owned());
+                self.tell(Event::Failed { pid, reason, retry: verb == "failed" });
+            }
+            "due" => {
+                self.tell(Event::Due { pid: Pid(noun.parse().unwrap()), why: Recycle::Requests });
+            }
+            "heartbeat" => {
+                let at = self.now - duration(detail);
+                self.tell(Event::Heartbeat { pid: Pid(noun.parse().unwrap()), at });
+            }
+            "memory" => {
+                let private = detail.parse().unwrap();
+                self.tell(Event::Memory { pid: Pid(noun.parse().unwrap()), private });
+            }
+            "load" => {
+                let (queued, busy) = detail.split_once(' ').unwrap();
+                let (queued, busy_percent) = (queued.parse().unwrap(), busy.parse().unwrap());
+                let load = Load { queued, busy_percent };
+                self.tell(Event::Load { server: noun.parse().unwrap(), load });
             }
             "exit" => {
-                let status = match detail.split_once(' ').unwrap() {
-                    ("code", code) => ExitStatus::Code(code.parse().unwrap()),
-                    (_, signal) => ExitStatus::Signal(signal.parse().unwrap()),
-                };
                 for pid in self.pids(noun, |_| true) {
-                    self.tell(Event::Exited { pid, status });
+                    self.tell(Event::Exited { pid, ending: ending(detail) });
                 }
+            }
+            "scale" => {
+                let to = match rest.strip_prefix('+') {
+                    Some(more) => Scale::By(more.parse().unwrap()),
+                    None if rest.starts_with('-') => Scale::By(rest.parse().unwrap()),
+                    None => Scale::To(rest.parse().unwrap()),
+                };
+                self.tell(Event::Command(Command::Scale { server: None, to }));
+            }
+            "late" => {
+                self.now += duration(rest);
+                let now = self.now;
+                self.supervisor().handle_timeout(now);
+                self.act("");
             }
             "forks" => self.set_forks(rest),
             "reload" => self.tell(Event::Command(Command::Reload)),
@@ -98,13 +138,7 @@ impl Stage {
         }
     }
 
-    fn begin(&mut self, sizes: &str) {
-        let server = |size: &str| ServerSettings {
-            workers: size.parse().unwrap(),
-            start_timeout: Time::from_secs(10),
-            drain_timeout: Time::from_secs(20),
-        };
-        let servers: Vec<_> = sizes.split_whitespace().map(server).collect();
+    fn begin(&mut self, servers: Vec<ServerSettings>) {
         let settings = Settings { jitter_percent: 0, ..Settings::default() };
         self.supervisor = Some(Supervisor::new(self.now, settings, &servers));
         self.act("");
@@ -173,18 +207,63 @@ impl Stage {
 
     fn pids(&mut self, list: &str, all: fn(State) -> bool) -> Vec<Pid> {
         if list == "all" {
-            let workers = self.supervisor().workers().filter(|worker| all(worker.state));
-            return workers.filter_map(|worker| worker.pid).collect();
+            let workers = workers(self.supervisor()).into_iter();
+            return workers.filter(|it| all(it.state)).filter_map(|it| it.pid).collect();
         }
         list.split_whitespace().map(|pid| Pid(pid.parse().unwrap())).collect()
     }
 
     fn show_workers(&mut self) {
-        for worker in self.supervisor().workers().collect::<Vec<_>>() {
-            let WorkerStatus { slot, generation, pid, state } = worker;
+        for worker in workers(self.supervisor()) {
+            let WorkerStatus { slot, generation, pid, state, .. } = worker;
             let pid = pid.map_or("-".to_owned(), |pid| pid.0.to_string());
             writeln!(self.seen, "    {} {pid} {state:?}", place(slot, generation)).unwrap();
         }
+    }
+}
+
+/// All processes, and the slots that wait for one.
+fn workers(supervisor: &Supervisor) -> Vec<WorkerStatus> {
+    supervisor.status().flat_map(|server| server.workers).collect()
+}
+
+/// `4 surge=1 …`
+fn server(text: &str) -> ServerSettings {
+    let (workers, options) = text.split_once(' ').unwrap_or((text, ""));
+    let mut settings = ServerSettings {
+        workers: workers.parse().unwrap(),
+        start_timeout: Time::from_secs(10),
+        drain_timeout: Time::from_secs(20),
+        max_restarts: Some(1000),
+        ..ServerSettings::default()
+    };
+    for option in options.split_whitespace() {
+        let (name, value) = option.split_once('=').unwrap();
+        let number = || value.parse().unwrap();
+        match name {
+            "surge" => settings.max_surge = Share::Count(number()),
+            "unavailable" => settings.max_unavailable = Share::Count(number()),
+            "heartbeat" => settings.heartbeat_timeout = Some(duration(value)),
+            "lifetime" => settings.max_lifetime = Some(duration(value)),
+            "memory" => settings.max_memory = Some(number().into()),
+            "restarts" => settings.max_restarts = Some(number()),
+            "window" => settings.restart_window = duration(value),
+            "range" => {
+                let (least, most) = value.split_once("..").unwrap();
+                settings.bounds = (least.parse().unwrap(), most.parse().unwrap());
+                settings.elastic = true;
+            }
+            _ => panic!("unknown option {name}"),
+        }
+    }
+    settings
+}
+
+fn ending(text: &str) -> Ending {
+    match text.split_once(' ') {
+        Some(("code", code)) => ExitStatus::Code(code.parse().unwrap()).into(),
+        Some((_, signal)) => ExitStatus::Signal(signal.parse().unwrap()).into(),
+        None => Ending { status: ExitStatus::Signal(9), core: false, out_of_memory: true },
     }
 }
 
@@ -208,7 +287,11 @@ impl std::fmt::Display for Shown<'_> {
             Action::Fork { slot, generation } => write!(f, "fork {}", place(*slot, *generation)),
             Action::Signal { pid, how: Leave::Drain } => write!(f, "drain {}", pid.0),
             Action::Signal { pid, how: Leave::Stop } => write!(f, "stop {}", pid.0),
+            Action::Signal { pid, how: Leave::Abort } => write!(f, "abort {}", pid.0),
             Action::Signal { pid, how: Leave::Kill } => write!(f, "kill {}", pid.0),
+            Action::ReadHeartbeat { pid } => write!(f, "heartbeat of {}?", pid.0),
+            Action::ReadMemory { pid } => write!(f, "memory of {}?", pid.0),
+            Action::ReadLoad { server } => write!(f, "load of {server}?"),
             Action::Report(report) => write!(f, "{}", ShownReport(report)),
             Action::Finish { code } => write!(f, "finish {code}"),
         }
@@ -226,8 +309,26 @@ impl std::fmt::Display for ShownReport<'_> {
             Report::Started => write!(f, "started"),
             Report::StartFailed(failure) => write!(f, "start failed: {}", failed(failure)),
             Report::WorkerReady { pid, after, .. } => write!(f, "{} ready in {after:?}", pid.0),
-            Report::WorkerExit(WorkerExit { pid, status, uptime, cause, .. }) => {
-                write!(f, "{} {cause}, {status} after {uptime:?}", pid.0)
+            Report::WorkerExit(WorkerExit { pid, ending, uptime, cause, .. }) => {
+                write!(f, "{} {cause}, {} after {uptime:?}", pid.0, ending.status)
+            }
+            Report::Due { pid, why, .. } => write!(f, "{} has reached {why}", pid.0),
+            Report::Hung { pid, silent, .. } => write!(f, "{} is silent for {silent:?}", pid.0),
+            Report::Paused { late } => write!(f, "paused for {late:?}"),
+            Report::SlotFailed { slot, retry } => {
+                write!(f, "{}.{} given up, retry: {retry:?}", slot.server, slot.slot)
+            }
+            Report::Degraded { server, failures } => {
+                write!(f, "{server} degraded, failures: {failures}")
+            }
+            Report::Recovered { server } => write!(f, "{server} recovered"),
+            Report::NothingServes(failure) => write!(f, "nothing serves: {}", failed(failure)),
+            Report::Scaled { server, from, to, by_load } => {
+                write!(
+                    f,
+                    "{server} scaled {from} to {to}{}",
+                    if *by_load { " by load" } else { "" }
+                )
             }
             Report::ForkFailed { slot, generation, reason } => {
                 write!(f, "no fork of {}: {reason}", place(*slot, *generation))

@@ -108,9 +108,10 @@ proptest! {
     #[test]
     fn a_crash_loop_is_at_most_ten_forks_in_ten_seconds(
         lives in prop::collection::vec((prop::option::of(0..500_u64), 0..500_u64), 1..20),
+        max_restarts in prop::option::of(0..2000_u32),
         seed in any::<u64>(),
     ) {
-        let server = ServerSettings { workers: 1, start_timeout: START, drain_timeout: DRAIN };
+        let server = ServerSettings { start_timeout: START, max_restarts, ..ServerSettings::default() };
         let settings = Settings { seed, ..Settings::default() };
         let mut world = World::with(settings, &[server], vec![None]);
         // The start is over, or it would be given up.
@@ -122,6 +123,9 @@ proptest! {
             }
             world.pass(Time::from_millis(*life));
             world.crash(0);
+            if world.finished {
+                break;
+            }
             world.pass_until_fork();
         }
         let early = world.forks.iter().filter(|at| **at < ORIGIN + Time::from_secs(10)).count();

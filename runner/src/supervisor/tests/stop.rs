@@ -245,7 +245,12 @@ fn nothing_is_replaced_while_the_program_stops() {
 
 #[test]
 fn a_stop_takes_back_the_forks_that_were_not_begun() {
-    let server = ServerSettings { workers: 3, start_timeout: NEVER, drain_timeout: NEVER };
+    let server = ServerSettings {
+        workers: 3,
+        start_timeout: NEVER,
+        drain_timeout: NEVER,
+        ..ServerSettings::default()
+    };
     let mut supervisor = Supervisor::new(Time::ZERO, Settings::default(), &[server]);
     supervisor.handle(Time::ZERO, Event::Command(Command::Stop(Stop::Now)));
     assert_eq!(supervisor.poll_action(), Some(Action::Finish { code: 0 }));

@@ -104,8 +104,13 @@ impl World {
     }
 
     pub(super) fn new(sizes: &[u32], manners: Vec<Option<u64>>) -> Self {
-        let server =
-            |workers| ServerSettings { workers, start_timeout: START, drain_timeout: DRAIN };
+        let server = |workers| ServerSettings {
+            workers,
+            start_timeout: START,
+            drain_timeout: DRAIN,
+            max_restarts: Some(1000),
+            ..ServerSettings::default()
+        };
         let servers: Vec<_> = sizes.iter().copied().map(server).collect();
         Self::with(Settings::default(), &servers, manners)
     }
@@ -143,7 +148,9 @@ impl World {
         match command {
             Command::Reload => self.handle_gently(Event::Command(command)),
             // These are allowed to stop what serves.
-            Command::Restart | Command::Stop(_) => self.handle(Event::Command(command)),
+            Command::Restart | Command::Scale { .. } | Command::Stop(_) => {
+                self.handle(Event::Command(command))
+            }
         }
     }
 
@@ -151,7 +158,7 @@ impl World {
         match command {
             Command::Reload if !self.stopping => self.reloads += 1,
             Command::Stop(_) => self.stopping = true,
-            Command::Reload | Command::Restart => {}
+            Command::Reload | Command::Restart | Command::Scale { .. } => {}
         }
     }
 
@@ -170,7 +177,11 @@ impl World {
 
     fn fail(&mut self, pick: usize) {
         if let Some(pid) = self.pick(pick, |process| !process.ready) {
-            self.handle_gently(Event::Failed { pid: Pid(pid), reason: "no database".to_owned() });
+            self.handle_gently(Event::Failed {
+                pid: Pid(pid),
+                reason: "no database".to_owned(),
+                retry: true,
+            });
             self.exit(pid, ExitStatus::Code(1));
         }
     }
@@ -183,13 +194,13 @@ impl World {
 
     fn exit(&mut self, pid: i32, status: ExitStatus) {
         self.processes.remove(&pid);
-        self.handle_gently(Event::Exited { pid: Pid(pid), status });
+        self.handle_gently(Event::Exited { pid: Pid(pid), ending: status.into() });
     }
 
     fn strangers(&mut self) {
         self.handle_gently(Event::Ready { pid: Pid(1) });
-        self.handle_gently(Event::Failed { pid: Pid(1), reason: String::new() });
-        self.handle_gently(Event::Exited { pid: Pid(1), status: ExitStatus::Code(0) });
+        self.handle_gently(Event::Failed { pid: Pid(1), reason: String::new(), retry: true });
+        self.handle_gently(Event::Exited { pid: Pid(1), ending: ExitStatus::Code(0).into() });
     }
 
     pub(super) fn pass(&mut self, time: Time) {
@@ -270,6 +281,9 @@ impl World {
                 Action::Fork { slot, generation } => self.fork(slot, generation),
                 Action::Signal { pid, how } => self.signal(pid, how),
                 Action::Report(report) => self.note(&report),
+                Action::ReadHeartbeat { .. }
+                | Action::ReadMemory { .. }
+                | Action::ReadLoad { .. } => {}
                 Action::Finish { .. } => {
                     assert!(self.processes.is_empty(), "left behind: {:?}", self.processes);
                     assert_eq!(self.reloads, self.outcomes.len(), "a reload without outcome");
@@ -315,7 +329,7 @@ impl World {
         process.told = Some(how);
         let delay = match how {
             Leave::Kill => Some(Time::from_millis(5)),
-            Leave::Drain | Leave::Stop => process.obeys_after,
+            Leave::Drain | Leave::Stop | Leave::Abort => process.obeys_after,
         };
         if let Some(delay) = delay {
             process.exits_at = process.exits_at.min(now + delay);
@@ -370,8 +384,11 @@ impl World {
         for (replaced, surge) in replaced.iter().zip(&self.surge) {
             assert!(replaced <= surge, "too many successors");
         }
-        let mut known: Vec<_> =
-            self.supervisor.workers().filter_map(|it| it.pid).map(|pid| pid.0).collect();
+        let mut known: Vec<_> = workers(&self.supervisor)
+            .into_iter()
+            .filter_map(|it| it.pid)
+            .map(|pid| pid.0)
+            .collect();
         known.sort_unstable();
         assert!(known.iter().eq(self.processes.keys()), "{known:?} {:?}", self.processes);
     }
