@@ -28,6 +28,7 @@ use std::fmt::Write as _;
 use super::*;
 
 mod crash;
+mod escalation;
 mod health;
 mod properties;
 mod recycle;
