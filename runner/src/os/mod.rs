@@ -5,6 +5,8 @@
 pub(crate) mod daemon;
 pub(crate) mod deadline;
 pub(crate) mod fork;
+pub(crate) mod hand_over;
+pub(crate) mod image;
 pub(crate) mod lifeline;
 pub(crate) mod pidfile;
 pub(crate) mod privilege;
