@@ -111,6 +111,7 @@ impl MasterProcess {
 
     fn run(&mut self) -> u8 {
         loop {
+            self.steer();
             while let Some(action) = self.supervisor.poll_action() {
                 if let Some(code) = self.carry_out(action) {
                     return self.finish(code);
@@ -147,6 +148,17 @@ impl MasterProcess {
         }
         for pid in &happened.workers {
             self.look_at(*pid);
+        }
+    }
+
+    /// Keeps new connections from slots in which nobody serves; before anything is forked, which
+    /// takes its time.
+    fn steer(&mut self) {
+        for (index, server) in self.servers.iter_mut().enumerate() {
+            if let Err(error) = server.listeners.steer(&self.supervisor.serving(index)) {
+                let server = &server.config.name.value;
+                tracing::warn!(server, %error, "connections go to slots without a worker as well");
+            }
         }
     }
 

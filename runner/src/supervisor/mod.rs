@@ -222,6 +222,12 @@ impl Supervisor {
         self.actions.next()
     }
 
+    /// The slots of a server in which a worker serves that was not told to leave, in order.
+    pub(crate) fn serving(&self, server: usize) -> Vec<u32> {
+        let slots = self.servers.get(server).into_iter().flat_map(|server| &server.slots);
+        slots.filter(|slot| slot.is_ready()).map(|slot| slot.id.slot).collect()
+    }
+
     /// All processes, and the slots that back off, by server and slot.
     #[cfg(test)]
     pub(crate) fn workers(&self) -> impl Iterator<Item = WorkerStatus> {
