@@ -79,3 +79,71 @@ pub(crate) fn detach_program(socket: impl AsFd) -> io::Result<()> {
 fn instruction(code: u32, k: u32) -> libc::sock_filter {
     libc::sock_filter { code: code as u16, jt: 0, jf: 0, k }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::{Domain, Socket, Type};
+    use std::net::SocketAddr;
+
+    /// What the kernel would do with the program and this number from its generator.
+    fn run(program: &Program, random: u32) -> u32 {
+        const MODULO: u32 = libc::BPF_ALU | libc::BPF_MOD;
+        const ADD: u32 = libc::BPF_ALU | libc::BPF_ADD;
+        const JUMP: u32 = libc::BPF_JMP | libc::BPF_JGE;
+        const ANSWER: u32 = libc::BPF_RET | libc::BPF_A;
+        let mut value = random;
+        let mut rest = program.0[1..].iter();
+        while let Some(step) = rest.next() {
+            match u32::from(step.code) {
+                MODULO => value %= step.k,
+                ADD => value += step.k,
+                JUMP if value >= step.k => drop(rest.nth(usize::from(step.jt) - 1)),
+                JUMP => {}
+                ANSWER => return value,
+                other => panic!("instruction {other:#x}"),
+            }
+        }
+        panic!("no answer")
+    }
+
+    #[test]
+    fn every_index_is_chosen_as_often_as_any_other() {
+        let sets: [&[u32]; 7] =
+            [&[0], &[7], &[0, 1, 2, 3], &[1, 2, 3], &[0, 1, 3], &[0, 2, 4, 6], &[2, 3, 9, 1000]];
+        for indices in sets {
+            let program = Program::random_among(indices);
+            let chosen: Vec<_> = (0..indices.len() as u32).map(|n| run(&program, n)).collect();
+            assert_eq!(chosen, indices);
+            let again = run(&program, u32::MAX - u32::MAX % indices.len() as u32);
+            assert_eq!(again, indices[0]);
+        }
+    }
+
+    #[test]
+    fn programs_are_short() {
+        let length = |indices: &[u32]| Program::random_among(indices).0.len();
+        let all: Vec<_> = (0..1024).collect();
+        assert_eq!(length(&all), 4);
+        assert_eq!(length(&[&all[..500], &all[501..]].concat()), 7);
+        let every_second: Vec<_> = (0..2700).step_by(2).collect();
+        assert!(length(&every_second) <= libc::BPF_MAXINSNS as usize);
+    }
+
+    /// The kernel takes the longest program for 1024 sockets, and says what it refused.
+    #[test]
+    fn the_kernel_takes_long_programs() {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let every_second: Vec<_> = (0..1024).step_by(2).collect();
+        let program = Program::random_among(&every_second);
+        let refused = program.attach(&socket).unwrap_err().to_string();
+        assert!(refused.starts_with("SO_ATTACH_REUSEPORT_CBPF: "), "{refused}");
+        socket.set_reuse_port(true).unwrap();
+        socket.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+        socket.listen(1).unwrap();
+        detach_program(&socket).unwrap();
+        program.attach(&socket).unwrap();
+        program.attach(&socket).unwrap();
+        detach_program(&socket).unwrap();
+    }
+}
