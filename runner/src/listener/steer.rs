@@ -3,13 +3,20 @@
 use super::Listeners;
 use crate::os::reuseport::{Program, detach_program};
 use std::io;
+use std::time::Duration;
 
 impl Listeners {
+    /// How long after a slot was steered away from connections may still arrive there: those of
+    /// clients that say nothing at first (`DEFER_LONGEST`), and those whose handshake has lost a
+    /// packet, which is sent again after a second (RFC 6298, 2.1). Who loses two comes later.
+    pub(crate) const LATEST_ARRIVAL: Duration = Duration::from_millis(1500);
+
     /// Lets new connections go to these slots only, each of which exists, in ascending order. Does
     /// nothing if they do already.
     ///
-    /// What waits in the queue of another slot stays there, and what was on its way there still
-    /// arrives. If no slot is given everything stays as it is: connections wait for workers to come.
+    /// What waits in the queue of another slot stays there, and what is on its way there arrives
+    /// ([`LATEST_ARRIVAL`](Self::LATEST_ARRIVAL)). If no slot is given everything stays as it is:
+    /// connections wait for workers to come.
     ///
     /// An error, such as of a kernel that cannot do this, is not worth a second attempt until the
     /// slots have changed. Until then connections may go to any slot.
@@ -17,11 +24,13 @@ impl Listeners {
         if live.is_empty() || live == self.steered {
             return Ok(());
         }
+        debug_assert!(live.iter().all(|slot| *slot < self.slots()), "{live:?} in {self:?}");
         live.clone_into(&mut self.steered);
-        // With every slot live the kernel's own choice costs no program.
-        let all = live.len() == self.slots.len();
-        let program = (!all).then(|| Program::random_among(live));
-        self.choose_by(program.as_ref())
+        if live.len() == self.slots.len() {
+            // The kernel spreads them as well, and has no program to run.
+            return self.choose_by(None);
+        }
+        self.choose_by(Some(&Program::random_among(live)))
     }
 
     /// Keeps connections from slots that are yet to come.
@@ -49,7 +58,6 @@ mod tests {
     use socket2::{Domain, Socket, Type};
     use std::net::{SocketAddr, TcpStream};
     use std::os::fd::AsFd;
-    use std::time::Duration;
 
     fn request(addresses: &[&str], slots: u32) -> Request {
         let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
@@ -177,7 +185,8 @@ mod tests {
         listeners.steer(&[1]).unwrap();
         assert_eq!(listeners.queued(0).unwrap(), 0);
         let mut sockets = [PollFd::new(listeners.sockets(0)[0].as_fd(), PollFlags::POLLIN)];
-        assert_eq!(poll(&mut sockets, PollTimeout::from(10_000_u16)), Ok(1));
+        let patience = PollTimeout::try_from(Listeners::LATEST_ARRIVAL).unwrap();
+        assert_eq!(poll(&mut sockets, patience), Ok(1), "it comes later");
         assert_eq!(listeners.queued(0).unwrap(), 1);
         assert_eq!(listeners.total_queued().unwrap(), 1);
     }
