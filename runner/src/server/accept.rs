@@ -72,6 +72,7 @@ async fn rescue<P: Protocol>(listener: TcpListener, admission: &Arc<Admission<P>
         match listener.accept() {
             Ok((stream, peer)) => {
                 waiting -= 1;
+                failures.in_a_row = 0;
                 if let Ok(stream) = adopt(stream) {
                     admission.admit(stream, peer);
                 }
