@@ -2,7 +2,9 @@
 //! and slot, and kept open by it across the death, restart and reload of any worker. A connection
 //! in the queue of one is never lost with a worker.
 
-use crate::os::tcp::defer_accept;
+mod steer;
+
+use crate::os::tcp::{defer_accept, queued};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -29,10 +31,18 @@ pub(crate) struct Request {
 }
 
 /// The sockets of one server.
+///
+/// None is ever closed while it lives: a slot that is not needed any more is steered away from and
+/// waits, with its sockets, until it is.
 #[derive(Debug)]
 pub(crate) struct Listeners {
     addresses: Vec<SocketAddr>,
+    backlog: u32,
+    client_speaks_first: bool,
+    /// For each slot a socket per address. In the group of an address its index is the slot.
     slots: Vec<Vec<TcpListener>>,
+    /// The slots that new connections go to.
+    steered: Vec<u32>,
 }
 
 /// An address that could not be bound, and why.
@@ -45,12 +55,17 @@ pub(crate) struct BindError {
 impl Listeners {
     /// Binds every address for every slot, or says of each address that failed why.
     pub(crate) fn bind(request: &Request) -> Result<Self, Vec<BindError>> {
-        let mut listeners =
-            Self { addresses: Vec::new(), slots: (0..request.slots).map(|_| Vec::new()).collect() };
+        let mut listeners = Self {
+            addresses: Vec::new(),
+            backlog: request.backlog,
+            client_speaks_first: request.client_speaks_first,
+            slots: (0..request.slots).map(|_| Vec::new()).collect(),
+            steered: (0..request.slots).collect(),
+        };
         let mut errors = Vec::new();
         let deadline = Instant::now() + TAKEN_PATIENCE;
         for &address in &request.addresses {
-            if let Err(error) = listeners.add(address, request, deadline) {
+            if let Err(error) = listeners.add(address, deadline) {
                 errors.push(BindError { address, error });
             }
         }
@@ -58,7 +73,7 @@ impl Listeners {
     }
 
     /// Binds one address for every slot. Port 0 becomes the same free port for all.
-    fn add(&mut self, address: SocketAddr, request: &Request, deadline: Instant) -> io::Result<()> {
+    fn add(&mut self, address: SocketAddr, deadline: Instant) -> io::Result<()> {
         // Another program's socket with SO_REUSEPORT would let ours join its group and take a
         // share of its connections; a socket without the option tells whether there is one.
         let probe = socket(address)?;
@@ -70,21 +85,37 @@ impl Listeners {
         }
         let address = probe.local_addr()?.as_socket().unwrap_or(address);
         drop(probe);
-        for slot in &mut self.slots {
-            let socket = socket(address)?;
-            socket.set_reuse_port(true)?;
-            socket.bind(&address.into())?;
-            // Accepted sockets inherit both (tcp(7)).
-            socket.set_tcp_nodelay(true)?;
-            socket.set_keepalive(true)?;
-            socket.listen(request.backlog.try_into().unwrap_or(i32::MAX))?;
-            if request.client_speaks_first {
-                defer_accept(&socket, DEFER_LONGEST)?;
-            }
-            slot.push(socket.into());
+        for slot in 0..self.slots.len() {
+            let listener = self.listen(address)?;
+            self.slots[slot].push(listener);
         }
         self.addresses.push(address);
         Ok(())
+    }
+
+    /// Makes sure that there are at least so many slots. No connection goes to a new one before it
+    /// is steered there.
+    ///
+    /// After an error there are the slots that could be completed.
+    pub(crate) fn grow(&mut self, slots: u32) -> io::Result<()> {
+        if slots <= self.slots() {
+            return Ok(());
+        }
+        self.pin()?;
+        for _ in self.slots()..slots {
+            // If one of these fails, those that go are the last of their groups, and no socket
+            // takes the index of another.
+            let sockets = self.addresses.iter().map(|address| self.listen(*address));
+            let sockets = sockets.collect::<io::Result<_>>()?;
+            self.slots.push(sockets);
+        }
+        Ok(())
+    }
+
+    /// Takes the sockets of one slot out; for the worker in that slot, which drops the others.
+    pub(crate) fn take(&mut self, slot: u32) -> Vec<TcpListener> {
+        let slot = usize::try_from(slot).ok().and_then(|slot| self.slots.get_mut(slot));
+        slot.map(std::mem::take).unwrap_or_default()
     }
 
     /// What was bound, with the real port where 0 was asked for.
@@ -92,10 +123,41 @@ impl Listeners {
         &self.addresses
     }
 
-    /// Takes the sockets of one slot out; for the worker in that slot, which drops the others.
-    pub(crate) fn take(&mut self, slot: u32) -> Vec<TcpListener> {
-        let slot = usize::try_from(slot).ok().and_then(|slot| self.slots.get_mut(slot));
-        slot.map(std::mem::take).unwrap_or_default()
+    /// How many slots have sockets, whether connections go there or not.
+    pub(crate) fn slots(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// The sockets of one slot. One is readable while a connection waits there, so that whoever
+    /// watches a slot without a worker has no need to ask again and again.
+    pub(crate) fn sockets(&self, slot: u32) -> &[TcpListener] {
+        let slot = usize::try_from(slot).ok().and_then(|slot| self.slots.get(slot));
+        slot.map_or(&[], Vec::as_slice)
+    }
+
+    /// How many connections wait in one slot to be accepted, on all addresses.
+    pub(crate) fn queued(&self, slot: u32) -> io::Result<u32> {
+        self.sockets(slot).iter().map(queued).sum()
+    }
+
+    /// How many connections wait in all slots to be accepted.
+    pub(crate) fn total_queued(&self) -> io::Result<u32> {
+        self.slots.iter().flatten().map(queued).sum()
+    }
+
+    /// One more socket for an address that is bound already.
+    fn listen(&self, address: SocketAddr) -> io::Result<TcpListener> {
+        let socket = socket(address)?;
+        socket.set_reuse_port(true)?;
+        socket.bind(&address.into())?;
+        // Accepted sockets inherit both (tcp(7)).
+        socket.set_tcp_nodelay(true)?;
+        socket.set_keepalive(true)?;
+        socket.listen(self.backlog.try_into().unwrap_or(i32::MAX))?;
+        if self.client_speaks_first {
+            defer_accept(&socket, DEFER_LONGEST)?;
+        }
+        Ok(socket.into())
     }
 }
 

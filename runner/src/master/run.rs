@@ -5,6 +5,7 @@ use super::prepare::{Prepared, Server};
 use super::report::log_listeners;
 use super::wait::{Happened, wait};
 use crate::hooks::{Hooks, Master, ServerInfo};
+use crate::listener::Listeners;
 use crate::os::daemon::{self, Launcher};
 use crate::os::pidfile::PidFile;
 use crate::os::process::{Exit, Signal, private_memory};
@@ -13,7 +14,8 @@ use crate::os::stdio::{Stdio, open_input, open_output};
 use crate::os::title::Title;
 use crate::spec::{ExitStatus, Term};
 use crate::supervisor::{
-    Action, Command, Event, Leave, Load, Pid, Scale, ServerSettings, Settings, Stop, Supervisor,
+    Action, Command, Event, Generation, Leave, Load, Pid, Scale, ServerSettings, Settings, SlotId,
+    Stop, Supervisor,
 };
 use nix::sys::signal::Signal as Number;
 use std::io;
@@ -111,6 +113,7 @@ impl MasterProcess {
 
     fn run(&mut self) -> u8 {
         loop {
+            self.steer();
             while let Some(action) = self.supervisor.poll_action() {
                 if let Some(code) = self.carry_out(action) {
                     return self.finish(code);
@@ -147,6 +150,17 @@ impl MasterProcess {
         }
         for pid in &happened.workers {
             self.look_at(*pid);
+        }
+    }
+
+    /// Keeps new connections from slots in which nobody serves; before anything is forked, which
+    /// takes its time.
+    fn steer(&mut self) {
+        for (index, server) in self.servers.iter_mut().enumerate() {
+            if let Err(error) = server.listeners.steer(&self.supervisor.serving(index)) {
+                let server = &server.config.name.value;
+                tracing::warn!(server, %error, "connections go to slots without a worker as well");
+            }
         }
     }
 
@@ -197,9 +211,9 @@ impl MasterProcess {
     fn carry_out(&mut self, action: Action) -> Option<u8> {
         match action {
             Action::Fork { slot, generation } => {
-                let event = match self.spawn(slot, generation) {
+                let event = match self.make_worker(slot, generation) {
                     Ok(pid) => Event::Forked { slot, generation, pid: Pid(pid) },
-                    Err(error) => Event::ForkFailed { slot, generation, reason: error.to_string() },
+                    Err(reason) => Event::ForkFailed { slot, generation, reason },
                 };
                 self.tell(event);
             }
@@ -213,13 +227,23 @@ impl MasterProcess {
                 self.tell(Event::Memory { pid, private });
             }
             Action::ReadLoad { server } => {
-                let load = Load { queued: 0, busy_percent: 0 };
+                let queued = self.servers[server].listeners.total_queued().unwrap_or(0);
+                let load = Load { queued, busy_percent: 0 };
                 self.tell(Event::Load { server, load });
             }
             Action::Report(report) => self.report(report),
             Action::Finish { code } => return Some(code),
         }
         None
+    }
+
+    /// Forks a worker, in a slot that gets its sockets if it is new.
+    fn make_worker(&mut self, slot: SlotId, generation: Generation) -> Result<i32, String> {
+        let listeners = &mut self.servers[slot.server].listeners;
+        listeners
+            .grow(slot.slot + 1)
+            .map_err(|error| format!("cannot listen for another worker: {error}"))?;
+        self.spawn(slot, generation).map_err(|error| error.to_string())
     }
 
     fn signal(&self, pid: Pid, how: Leave) {
@@ -278,6 +302,7 @@ fn supervisor_settings(server: &Server) -> ServerSettings {
         workers: settings.workers.value,
         start_timeout: settings.start_timeout.value,
         drain_timeout: settings.drain_timeout.value,
+        retire_delay: Listeners::LATEST_ARRIVAL,
         ..ServerSettings::default()
     }
 }

@@ -272,10 +272,10 @@ impl Supervisor {
         self.servers.iter().map(|server| server.status(self.generation))
     }
 
-    /// The slots of a server that new connections are to go to.
-    pub(crate) fn serving(&self, server: usize) -> impl Iterator<Item = u32> {
-        let slots = self.servers.get(server).map_or(&[][..], |server| &server.slots);
-        slots.iter().filter(|slot| slot.is_serving()).map(|slot| slot.id.slot)
+    /// The slots of a server that new connections are to go to, in order.
+    pub(crate) fn serving(&self, server: usize) -> Vec<u32> {
+        let slots = self.servers.get(server).into_iter().flat_map(|server| &server.slots);
+        slots.filter(|slot| slot.is_serving()).map(|slot| slot.id.slot).collect()
     }
 
     // Events.
@@ -381,11 +381,11 @@ impl Supervisor {
 
     fn settle(&mut self, now: Time) {
         if self.mode.forks() {
-            let Self { generation, settings, actions, .. } = self;
+            let Self { generation, actions, .. } = self;
             let reloading = self.reload.is_some();
             for server in &mut self.servers {
                 server.fill(*generation, now, actions);
-                server.renew(*generation, reloading, now, settings.retire_delay, actions);
+                server.renew(*generation, reloading, now, actions);
                 server.check_recovered(now, actions);
             }
         }

@@ -86,7 +86,6 @@ impl Server {
         generation: Generation,
         reloading: bool,
         now: Time,
-        retire_delay: Time,
         actions: &mut Actions,
     ) {
         let successors = count(&self.slots, Slot::has_successor);
@@ -100,7 +99,7 @@ impl Server {
                 slot.replace(generation, actions);
                 surge -= 1;
             } else if (renewed || slot.is_surplus()) && spare > 0 {
-                slot.retire(now.saturating_add(retire_delay));
+                slot.retire(now.saturating_add(self.settings.retire_delay));
                 spare -= 1;
             }
         }

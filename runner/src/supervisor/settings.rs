@@ -12,9 +12,6 @@ pub(crate) struct Settings {
     /// How long after its server's `drain_timeout` a worker that is still draining is killed; a
     /// worker ends its drain by itself, so this is only for those that hang. Default: 1 s.
     pub(crate) drain_margin: Time,
-    /// How long a worker without successor still serves after new connections are steered away from
-    /// it, so that it gets those whose handshake was under way. Default: 100 ms.
-    pub(crate) retire_delay: Time,
     /// The first delay before a crashed worker is forked again; it doubles with each further
     /// failure. Default: 100 ms.
     pub(crate) first_delay: Time,
@@ -49,6 +46,9 @@ pub(crate) struct ServerSettings {
     pub(crate) start_timeout: Time,
     /// How long a worker may take to drain. Default: 30 s.
     pub(crate) drain_timeout: Time,
+    /// How long a worker without successor still serves after new connections are steered away from
+    /// it, so that it gets those whose handshake was under way. Default: 100 ms.
+    pub(crate) retire_delay: Time,
     /// How old the last sign of life of a worker may get. Default: any age.
     pub(crate) heartbeat_timeout: Option<Time>,
     /// How long after it was READY a worker is replaced. Default: never.
@@ -98,7 +98,6 @@ impl Default for Settings {
             stop_grace: Time::from_secs(3),
             abort_grace: Time::from_millis(500),
             drain_margin: Time::from_secs(1),
-            retire_delay: Time::from_millis(100),
             first_delay: Time::from_millis(100),
             max_delay: Time::from_secs(30),
             stable_after: Time::from_secs(1),
@@ -119,6 +118,7 @@ impl Default for ServerSettings {
             elastic: false,
             start_timeout: Time::from_secs(30),
             drain_timeout: Time::from_secs(30),
+            retire_delay: Time::from_millis(100),
             heartbeat_timeout: None,
             max_lifetime: None,
             max_memory: None,

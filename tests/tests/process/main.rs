@@ -15,6 +15,7 @@ mod reload;
 mod restart;
 mod start_stop;
 mod stdio;
+mod steering;
 mod verbs;
 mod workers;
 
