@@ -34,6 +34,11 @@ impl Row {
         self.name.split_once('.').map(|(table, _)| table)
     }
 
+    /// Its name in the table, or in its section.
+    pub(super) fn last_name(&self) -> &'static str {
+        self.name.split_once('.').map_or(self.name, |(_, name)| name)
+    }
+
     pub(super) fn applies_to(&self, kind: Kind) -> bool {
         self.kinds.is_empty() || self.kinds.contains(&kind)
     }
@@ -44,6 +49,12 @@ impl Row {
         kinds.join(" and ")
     }
 }
+
+/// One or more of something.
+type Natural = Number<u64, 1, { i64::MAX }>;
+
+/// A size, zero too.
+type Bytes = Size<0, { i64::MAX as u64 }>;
 
 /// Hands the rows of the server options to the macro `$then`, behind its own arguments.
 ///
@@ -88,7 +99,7 @@ macro_rules! server_options {
         /// (`None`).
         heartbeat_timeout(impl Into<Option<Duration>>): Switchable<Time<1000>>, Default "30s", [];
         /// Requests, or connections of a tcp server, after which a worker is replaced.
-        max_requests(u64): Cap<Number<u64, 1, { i64::MAX }>>, Unset "unlimited", [];
+        max_requests(u64): Cap<Natural>, Unset "unlimited", [];
         /// How long a worker lives before it is replaced: 1 s to 8760 h.
         max_lifetime(Duration): Cap<Time<1000, { 8760 * HOUR }>>, Unset "unlimited", [];
         /// Bytes of memory of its own with which a worker is replaced: 1 MiB to 1 TiB.
@@ -114,11 +125,10 @@ macro_rules! server_options {
         oom_score_adj(i32): Number<i32, -1000, 1000>, Unset "as the master", [];
         /// Descriptors that each worker may have open. In an attribute this is `rlimits(nofile = …)`.
         rlimit_nofile = "rlimits.nofile" (impl Into<Limit>):
-            ResourceLimit<Number<u64, 1, { i64::MAX }>>, Unset "the hard limit of the master", [];
+            ResourceLimit<Natural>, Unset "the hard limit of the master", [];
         /// Processes and threads that the user of the workers may have. In an attribute this is
         /// `rlimits(nproc = …)`.
-        rlimit_nproc = "rlimits.nproc" (impl Into<Limit>):
-            ResourceLimit<Number<u64, 1, { i64::MAX }>>, Unset "as the master", [];
+        rlimit_nproc = "rlimits.nproc" (impl Into<Limit>): ResourceLimit<Natural>, Unset "as the master", [];
         /// Bytes that the core file of a worker may have; 0 is none. In an attribute this is `rlimits(core = …)`.
         rlimit_core = "rlimits.core" (impl Into<Limit>): ResourceLimit<Bytes>, Unset "as the master", [];
         /// Bytes that each worker may lock into memory. In an attribute this is `rlimits(memlock = …)`.
@@ -131,8 +141,7 @@ macro_rules! server_options {
         /// Bytes of address space that each worker may have. In an attribute this is `rlimits(as = …)`.
         rlimit_as = "rlimits.as" (impl Into<Limit>): ResourceLimit<Bytes>, Unset "as the master", [];
         /// Seconds of processor time that each worker may use. In an attribute this is `rlimits(cpu = …)`.
-        rlimit_cpu = "rlimits.cpu" (impl Into<Limit>):
-            ResourceLimit<Number<u64, 1, { i64::MAX }>>, Unset "as the master", [];
+        rlimit_cpu = "rlimits.cpu" (impl Into<Limit>): ResourceLimit<Natural>, Unset "as the master", [];
         /// Bytes of data, initialised and not, that each worker may have. In an attribute this is
         /// `rlimits(data = …)`.
         rlimit_data = "rlimits.data" (impl Into<Limit>): ResourceLimit<Bytes>, Unset "as the master", [];
@@ -146,9 +155,6 @@ macro_rules! server_options {
     } };
 }
 pub(crate) use server_options;
-
-/// A size without bounds.
-type Bytes = Size<0, { i64::MAX as u64 }>;
 
 /// Hands the rows of the master options to the macro `$then`, as [`server_options`] does.
 macro_rules! master_options {

@@ -85,17 +85,17 @@ impl Section<'_> {
         }
     }
 
-    /// The end of a message about an unknown option: of a table, the others in it; else all but those.
+    /// The end of a message about an unknown option: what it was probably meant to be, in its table or in the section.
     fn known(&self, option: &str, rows: &'static [Row]) -> String {
-        let table = option.split_once('.').map(|(table, _)| table);
-        let table = table.filter(|table| rows.iter().any(|row| row.table() == Some(table)));
-        let applies = |row: &&Row| self.kind.is_none_or(|kind| row.applies_to(kind));
-        let mut names: Vec<&str> = rows
-            .iter()
-            .filter(applies)
-            .filter(|row| table.is_none() || row.table() == table)
-            .map(|row| if table.is_some() { row.name } else { row.table().unwrap_or(row.name) })
-            .collect();
+        let mut rows: Vec<&Row> =
+            rows.iter().filter(|row| self.kind.is_none_or(|kind| row.applies_to(kind))).collect();
+        if let Some((table, option)) = option.split_once('.')
+            && rows.iter().any(|row| row.table() == Some(table))
+        {
+            rows.retain(|row| row.table() == Some(table));
+            return suggestion(option, rows.iter().map(|row| row.last_name()));
+        }
+        let mut names: Vec<&str> = rows.iter().map(|row| row.table().unwrap_or(row.name)).collect();
         names.dedup();
         suggestion(option, names.into_iter())
     }
