@@ -300,9 +300,17 @@ fn supervisor_settings(server: &Server) -> ServerSettings {
     let settings = &server.config.settings;
     ServerSettings {
         workers: settings.workers.value.initial(),
+        bounds: settings.workers.value.bounds(),
+        elastic: settings.workers.value.is_elastic(),
         start_timeout: settings.start_timeout.value,
         drain_timeout: settings.drain_timeout.value,
         retire_delay: Listeners::LATEST_ARRIVAL,
-        ..ServerSettings::default()
+        heartbeat_timeout: settings.heartbeat_timeout.value,
+        max_lifetime: settings.max_lifetime.as_ref().map(|it| it.value),
+        max_memory: settings.max_memory.as_ref().map(|it| it.value),
+        max_restarts: settings.max_restarts.as_ref().map(|it| it.value),
+        restart_window: settings.restart_window.value,
+        max_surge: settings.max_surge.value,
+        max_unavailable: settings.max_unavailable.value,
     }
 }

@@ -25,6 +25,11 @@ impl WorkerCount {
         self.min
     }
 
+    /// How many workers it may be told to have while it runs: any number, unless there is a range.
+    pub(crate) fn bounds(self) -> (u32, u32) {
+        if self.is_elastic() { (self.min, self.max) } else { (Self::MIN, Self::MAX) }
+    }
+
     /// Whether the load decides how many there are.
     pub(crate) fn is_elastic(self) -> bool {
         self.min < self.max
