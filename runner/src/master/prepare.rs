@@ -8,6 +8,7 @@ use crate::os::privilege::{self, Identity};
 use crate::os::stdio::{Stdio, open_input, open_output};
 use crate::server::{Limits, Serve};
 use crate::spec::Kind;
+use crate::worker::Confinement;
 use nix::sys::stat::{Mode, umask};
 use std::fmt::Display;
 use std::fs::File;
@@ -32,7 +33,7 @@ pub(crate) struct Server {
     pub(crate) serve: Arc<dyn Serve>,
     pub(crate) limits: Limits,
     pub(crate) listeners: Listeners,
-    pub(crate) user: Option<Identity>,
+    pub(crate) confinement: Confinement,
     pub(crate) stdio: Stdio,
 }
 
@@ -91,7 +92,7 @@ fn prepare_server(
     let key = format!("server.{}", config.key);
     let settings = &config.settings;
     let stdio = open_stdio(&key, &settings.stdin, &settings.stdout, &settings.stderr, errors);
-    let user = find_identity(&key, settings, errors);
+    let confinement = confine(&key, settings, errors);
     let request = Request {
         addresses: settings.bind.value.clone(),
         slots: settings.workers.value,
@@ -111,7 +112,7 @@ fn prepare_server(
         receive_buffer: usize::try_from(settings.receive_buffer.value).unwrap_or(usize::MAX),
     };
     let listeners = listeners.ok()?;
-    Some(Server { config, serve, limits, listeners, user, stdio })
+    Some(Server { config, serve, limits, listeners, confinement, stdio })
 }
 
 /// Goes to the directory to work in. Every path is absolute by now.
@@ -170,32 +171,35 @@ fn open_stdio(
     }
 }
 
-/// Finds the user and group a server's workers run as, and checks that they may.
+/// What a server's workers are allowed and limited to, as far as this process can see to it.
+fn confine(key: &str, config: &ServerSettings, errors: &mut Errors) -> Confinement {
+    let confinement = Confinement::of(find_identity(key, config, errors));
+    for (option, problem) in confinement.check() {
+        let origin = match option {
+            "group" => config.group.as_ref(),
+            _ => config.user.as_ref(),
+        };
+        if let Some(Sourced { origin, .. }) = origin {
+            errors.push(&format!("{key}.{option}"), problem, origin);
+        }
+    }
+    confinement
+}
+
+/// Finds the user and group a server's workers run as.
 fn find_identity(key: &str, config: &ServerSettings, errors: &mut Errors) -> Option<Identity> {
     let user = config.user.as_ref().and_then(|user| {
         errors.keep(&format!("{key}.user"), &user.origin, privilege::find_user(&user.value))
     });
     let group = config.group.as_ref().and_then(|group| {
-        errors.keep(&format!("{key}.group"), &group.origin, privilege::find_group(&group.value))
+        let found = privilege::find_group(&group.value);
+        Some((&group.value, errors.keep(&format!("{key}.group"), &group.origin, found)?))
     });
-    let identity = match (user, group) {
-        (Some(user), Some(group)) => user.with_group(group),
-        (Some(user), None) => user,
-        (None, Some(group)) => Identity::with_group_only(group),
-        (None, None) => return None,
+    let Some(user) = user else {
+        return group.map(|(name, gid)| Identity::with_group_only(name, gid));
     };
-    if identity.is_permitted() {
-        return Some(identity);
-    }
-    if let Some(wanted) = config.user.as_ref().or(config.group.as_ref()) {
-        let name = if config.user.is_some() { "user" } else { "group" };
-        let problem = format!(
-            "only root may run workers as `{}`; start as root, or leave out `user` and `group`",
-            wanted.value
-        );
-        errors.push(&format!("{key}.{name}"), problem, &wanted.origin);
-    }
-    None
+    let identity = user.identity(group.map(|(_, gid)| gid));
+    errors.keep(&format!("{key}.user"), &config.user.as_ref()?.origin, identity)
 }
 
 fn explain_bind(error: &io::Error) -> String {

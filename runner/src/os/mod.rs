@@ -2,13 +2,17 @@
 //!
 //! Nothing here knows what a server or a worker is.
 
+pub(crate) mod affinity;
+pub(crate) mod capability;
 pub(crate) mod daemon;
 pub(crate) mod deadline;
 pub(crate) mod fork;
 pub(crate) mod lifeline;
 pub(crate) mod pidfile;
+pub(crate) mod priority;
 pub(crate) mod privilege;
 pub(crate) mod process;
+pub(crate) mod rlimit;
 pub(crate) mod signal;
 pub(crate) mod stdio;
 pub(crate) mod tcp;
