@@ -26,30 +26,9 @@ pub(crate) fn run_on(cores: &[usize]) -> io::Result<()> {
     Ok(sched_setaffinity(None, &set)?)
 }
 
-/// The core of a slot's worker when each shall have one: round robin over the usable ones.
-///
-/// Ascending numbers are a good order: nearly all machines number the second threads of their
-/// cores after the first ones.
-pub(crate) fn core_of_slot(slot: u32, usable: &[usize]) -> Option<usize> {
-    let turn = usize::try_from(slot).ok()?.checked_rem(usable.len())?;
-    usable.get(turn).copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn slots_take_turns() {
-        let check = |usable: &[usize], expected: &[Option<usize>]| {
-            let cores: Vec<_> = (0..).take(expected.len()).map(|slot| core_of_slot(slot, usable));
-            assert_eq!(cores, expected);
-        };
-        check(&[0, 1, 2], &[Some(0), Some(1), Some(2), Some(0), Some(1)]);
-        check(&[5, 9], &[Some(5), Some(9), Some(5)]);
-        check(&[7], &[Some(7), Some(7)]);
-        check(&[], &[None, None]);
-    }
 
     #[test]
     fn a_core_beyond_all_machines_is_an_error() {

@@ -159,3 +159,47 @@ pub(crate) fn forbid_new_privileges() -> io::Result<()> {
 pub(crate) fn allow_core_dumps() -> io::Result<()> {
     Ok(set_dumpable_behavior(DumpableBehavior::Dumpable)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::capability;
+    use super::super::process::{Child, Exit};
+    use super::*;
+    use nix::unistd::{ForkResult, fork};
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+    use std::os::fd::AsFd;
+
+    /// Whether a process that becomes `nobody` and keeps these capabilities passes the look at it.
+    fn passes(kept: Capabilities) -> bool {
+        let nobody = find_user("nobody").unwrap().identity(None).unwrap();
+        let change = || {
+            capability::survive_user_change()?;
+            nobody.assume()?;
+            kept.hold()?;
+            nobody.verify()
+        };
+        // SAFETY: the child makes system calls, allocates at most, which the C library allows after
+        // a fork beside threads, and ends without running anything else of this program.
+        let child = match unsafe { fork() }.unwrap() {
+            ForkResult::Parent { child } => Child::adopt(child).unwrap(),
+            // SAFETY: it ends this process, which nobody else uses.
+            ForkResult::Child => unsafe { libc::_exit(change().is_err().into()) },
+        };
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::PidFd(child.as_fd()), options).unwrap();
+        child.try_wait().unwrap() == Some(Exit::Code(0))
+    }
+
+    /// A capability that leads back to root is found by trying it, whatever was checked before (P53).
+    #[test]
+    fn the_way_back_to_root_is_tried() {
+        if !Uid::effective().is_root() {
+            println!("skipped: this takes root");
+            return;
+        }
+        assert!(passes(Capabilities::default()));
+        assert!(passes(CapabilitySet::NET_BIND_SERVICE.into()));
+        assert!(!passes(CapabilitySet::SETUID.into()));
+        assert!(!passes(CapabilitySet::SETGID.into()));
+    }
+}

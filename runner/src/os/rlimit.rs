@@ -14,6 +14,8 @@ pub(crate) enum Resource {
     Core,
     /// Seconds of CPU time, after which the kernel kills the process.
     Cpu,
+    /// Bytes of data, initialised and not.
+    Data,
     /// Bytes of a file that the process writes.
     Fsize,
     /// Bytes of memory that are kept from being swapped out.
@@ -79,27 +81,13 @@ impl From<Resource> for rustix::process::Resource {
             Resource::As => Self::As,
             Resource::Core => Self::Core,
             Resource::Cpu => Self::Cpu,
+            Resource::Data => Self::Data,
             Resource::Fsize => Self::Fsize,
             Resource::Memlock => Self::Memlock,
             Resource::Nofile => Self::Nofile,
             Resource::Nproc => Self::Nproc,
             Resource::Stack => Self::Stack,
         }
-    }
-}
-
-impl fmt::Display for Resource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::As => "as",
-            Self::Core => "core",
-            Self::Cpu => "cpu",
-            Self::Fsize => "fsize",
-            Self::Memlock => "memlock",
-            Self::Nofile => "nofile",
-            Self::Nproc => "nproc",
-            Self::Stack => "stack",
-        })
     }
 }
 

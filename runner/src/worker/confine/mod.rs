@@ -33,7 +33,7 @@ pub(crate) struct Confinement {
     pub(crate) nice: Option<i32>,
     /// From -1000, never killed when memory runs out, to 1000.
     pub(crate) oom_score_adj: Option<i32>,
-    /// The cores of this worker.
+    /// The cores to run on, of which [`Confinement::for_slot`] leaves one.
     pub(crate) affinity: Option<Vec<usize>>,
     pub(crate) rlimits: Vec<(Resource, Limit)>,
     /// Whether set-user bits and the like of the programs it runs have no effect.
@@ -52,6 +52,19 @@ impl Confinement {
             identity,
             ..Self::default()
         }
+    }
+
+    /// That of the worker in a slot, which has one core to itself: the slots take turns.
+    ///
+    /// The order of the numbers is a good one: nearly all machines number the second threads of
+    /// their cores after the first ones.
+    #[must_use]
+    pub(crate) fn for_slot(mut self, slot: u32) -> Self {
+        self.affinity = self.affinity.map(|cores| {
+            let turn = usize::try_from(slot).ok().and_then(|slot| slot.checked_rem(cores.len()));
+            turn.and_then(|turn| cores.get(turn).copied()).into_iter().collect()
+        });
+        self
     }
 
     /// Confines this process, for good. Everything is looked at afterwards; the first thing that is
@@ -78,7 +91,8 @@ impl Confinement {
             privilege::forbid_new_privileges().map_err(cannot("no_new_privs", "set it"))?;
         }
         if self.wants_core_dumps() {
-            privilege::allow_core_dumps().map_err(cannot("rlimits", "allow core dumps"))?;
+            let option = option_of(Resource::Core);
+            privilege::allow_core_dumps().map_err(cannot(option, "allow core dumps"))?;
         }
         self.verify()
     }
@@ -88,11 +102,12 @@ impl Confinement {
             umask(Mode::from_bits_truncate(mask));
         }
         if self.limit_of(Resource::Nofile).is_none() {
-            Resource::Nofile.raise().map_err(cannot("rlimits", "raise `nofile`"))?;
+            let option = option_of(Resource::Nofile);
+            Resource::Nofile.raise().map_err(cannot(option, "raise it to the hard limit"))?;
         }
         for (resource, limit) in &self.rlimits {
-            let what = format!("limit `{resource}` to {limit}");
-            resource.limit_to(*limit).map_err(cannot("rlimits", what))?;
+            let what = format!("set it to {limit}");
+            resource.limit_to(*limit).map_err(cannot(option_of(*resource), what))?;
         }
         Ok(())
     }
@@ -154,7 +169,7 @@ impl Confinement {
             ensure(umask(mask) == mask, "umask")?;
         }
         for (resource, limit) in &self.rlimits {
-            ensure(resource.is_limited_to(*limit), "rlimits")?;
+            ensure(resource.is_limited_to(*limit), option_of(*resource))?;
         }
         if let Some(nice) = self.nice {
             ensure(priority::nice().is_ok_and(|held| held == nice), "nice")?;
@@ -183,6 +198,21 @@ impl Confinement {
     fn limit_of(&self, wanted: Resource) -> Option<Limit> {
         let limit = self.rlimits.iter().find(|(resource, _)| *resource == wanted);
         limit.map(|(_, limit)| *limit)
+    }
+}
+
+/// The option that sets the limit.
+fn option_of(resource: Resource) -> &'static str {
+    match resource {
+        Resource::As => "rlimits.as",
+        Resource::Core => "rlimits.core",
+        Resource::Cpu => "rlimits.cpu",
+        Resource::Data => "rlimits.data",
+        Resource::Fsize => "rlimits.fsize",
+        Resource::Memlock => "rlimits.memlock",
+        Resource::Nofile => "rlimits.nofile",
+        Resource::Nproc => "rlimits.nproc",
+        Resource::Stack => "rlimits.stack",
     }
 }
 

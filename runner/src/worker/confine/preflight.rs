@@ -1,6 +1,6 @@
 //! What cannot work, said before anything is started.
 
-use super::Confinement;
+use super::{Confinement, option_of};
 use crate::os::capability::{Capabilities, CapabilitySet};
 use crate::os::privilege::Identity;
 use crate::os::rlimit::{Limit, Resource};
@@ -53,12 +53,9 @@ impl Confinement {
         problems.extend(self.oom_problem(standing).map(|text| ("oom_score_adj", text)));
         problems.extend(self.affinity_problem(standing).map(|text| ("cpu_affinity", text)));
         problems.extend(self.capability_problem(standing).map(|text| ("capabilities", text)));
-        let limits = self.rlimits.iter();
-        problems.extend(
-            limits
-                .filter_map(|(resource, limit)| limit_problem(*resource, *limit, standing))
-                .map(|text| ("rlimits", text)),
-        );
+        problems.extend(self.rlimits.iter().filter_map(|(resource, limit)| {
+            Some((option_of(*resource), limit_problem(*resource, *limit, standing)?))
+        }));
         problems
     }
 
@@ -138,12 +135,12 @@ impl Confinement {
 fn limit_problem(resource: Resource, limit: Limit, standing: &Standing) -> Option<String> {
     let ceiling = resource.ceiling();
     if ceiling < limit {
-        return Some(format!("`{resource}` is {limit}, and the kernel allows {ceiling} at most"));
+        return Some(format!("expected at most {ceiling}, which the kernel allows, got {limit}"));
     }
     let hard = resource.hard_limit();
     (hard < limit && lacks(standing, CapabilitySet::SYS_RESOURCE)).then(|| {
         format!(
-            "`{resource}` is {limit}, more than the {hard} that the master may have, which takes \
+            "{limit} is more than the {hard} that the master may have, which takes \
              CAP_SYS_RESOURCE; raise it where the program is started, or ask for no more"
         )
     })

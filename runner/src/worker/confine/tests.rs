@@ -11,7 +11,7 @@ use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 
 /// The confinement of a process, as JSON.
@@ -27,6 +27,7 @@ const SETUID: u8 = 7;
 /// A process that has confined itself, or could not, and waits.
 struct Confined {
     child: Child,
+    output: BufReader<ChildStdout>,
     /// What it says of itself.
     said: BTreeMap<String, String>,
 }
@@ -46,8 +47,9 @@ impl Confined {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let said = lines
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let said = (&mut output)
+            .lines()
             .map(Result::unwrap)
             .take_while(|line| line != "confined: end")
             .filter_map(|line| {
@@ -55,7 +57,7 @@ impl Confined {
                 Some((name.to_owned(), value.to_owned()))
             })
             .collect();
-        Self { child, said }
+        Self { child, output, said }
     }
 
     /// Asserts that the confinement holds, as far as it says itself.
@@ -102,6 +104,7 @@ impl Confined {
 impl Drop for Confined {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
+        let _ = io::copy(&mut self.output, &mut io::sink());
         let _ = self.child.wait();
     }
 }
@@ -128,9 +131,9 @@ fn a_confined_process() {
         say("command", String::from_utf8(output.stdout).unwrap().trim().to_owned());
     }
     println!("confined: end");
-    std::io::stdout().flush().unwrap();
+    io::stdout().flush().unwrap();
     // The end of its input is the word to go.
-    let _ = std::io::stdin().read(&mut [0]);
+    let _ = io::stdin().read(&mut [0]);
 }
 
 /// Everything at once: each option can be seen from outside, and root is out of reach (P53).
@@ -154,6 +157,7 @@ fn everything_is_applied_in_one_go() {
             (Resource::Nproc, Limit::Most(4000)),
             (Resource::Cpu, Limit::Most(3600)),
             (Resource::As, Limit::Most(1 << 40)),
+            (Resource::Data, Limit::Most(1 << 39)),
             (Resource::Stack, Limit::Most(4 << 20)),
             (Resource::Memlock, Limit::Most(4096)),
         ],
@@ -182,6 +186,7 @@ fn everything_is_applied_in_one_go() {
         ("Max processes", "4000"),
         ("Max cpu time", "3600"),
         ("Max address space", "1099511627776"),
+        ("Max data size", "549755813888"),
         ("Max stack size", "4194304"),
         ("Max locked memory", "4096"),
     ] {
@@ -307,7 +312,7 @@ fn core_dumps_are_what_the_limit_says() {
         })
         .applied();
         // proc_pid(5): the files of a process that cannot be dumped belong to root.
-        fs::metadata(format!("/proc/{}/environ", confined.child.id())).unwrap().uid()
+        metadata(format!("/proc/{}/environ", confined.child.id())).unwrap().uid()
     };
     assert_eq!(owner(None), 0);
     assert_eq!(owner(Some(Limit::Most(0))), 0);
@@ -329,7 +334,7 @@ fn what_fails_is_named() {
     let nofile = Limit::Most(u64::from(u32::MAX));
     check(
         Confinement { rlimits: vec![(Resource::Nofile, nofile)], ..default() },
-        &["rlimits: cannot limit `nofile` to 4294967295: ", "; "],
+        &["rlimits.nofile: cannot set it to 4294967295: ", "; "],
     );
     check(
         Confinement { affinity: Some(vec![1023]), ..default() },
@@ -349,18 +354,26 @@ fn what_fails_is_named() {
     check(
         Confinement {
             capabilities: Some(Capabilities::numbered([63])),
-            ..Confinement::of(Some(nobody.clone()))
+            ..Confinement::of(Some(nobody))
         },
         &["capabilities: cannot keep exactly `63`: "],
     );
-    // A way back that no check has refused is found by trying it.
-    check(
-        Confinement {
-            capabilities: Some(Capabilities::numbered([SETUID])),
-            ..Confinement::of(Some(nobody))
-        },
-        &["user: cannot become `nobody` for good: the worker could become root again"],
-    );
+}
+
+/// Each worker has one core, and the slots take turns.
+#[test]
+fn slots_take_turns_on_the_cores() {
+    let check = |cores: &[usize], expected: &[&[usize]]| {
+        let all = Confinement { affinity: Some(cores.to_vec()), ..Confinement::default() };
+        for (slot, expected) in (0..).zip(expected) {
+            assert_eq!(all.clone().for_slot(slot).affinity.as_deref(), Some(*expected), "{slot}");
+        }
+    };
+    check(&[0, 1, 2], &[&[0], &[1], &[2], &[0], &[1]]);
+    check(&[5, 9], &[&[5], &[9], &[5]]);
+    check(&[7], &[&[7], &[7]]);
+    check(&[], &[&[], &[]]);
+    assert_eq!(Confinement::default().for_slot(3).affinity, None);
 }
 
 /// What cannot work is told before the fork, all of it, with the option it is about.
@@ -426,12 +439,12 @@ fn problems_are_told_before_the_fork() {
         rlimits: vec![(Resource::Nofile, limit), (Resource::Core, Limit::Most(0))],
         ..Confinement::default()
     };
-    let over = [("rlimits", "`nofile` is unlimited, and the kernel allows ")];
+    let over = [("rlimits.nofile", "which the kernel allows, got unlimited")];
     check(nofile(Limit::Unlimited), &root, &over);
     if let Limit::Most(hard) = Resource::Nofile.hard_limit()
         && Limit::Most(hard) < Resource::Nofile.ceiling()
     {
-        let over = [("rlimits", "which takes CAP_SYS_RESOURCE")];
+        let over = [("rlimits.nofile", "which takes CAP_SYS_RESOURCE")];
         check(nofile(Limit::Most(hard + 1)), &ordinary, &over);
         check(nofile(Limit::Most(hard + 1)), &root, &[]);
         check(nofile(Limit::Most(hard)), &ordinary, &[]);
