@@ -37,9 +37,10 @@ fn workers_become_the_user_for_good() {
             assert_eq!(status["Uid"], ids(&nobody.uid.to_string()), "{worker:?}");
             assert_eq!(status["Gid"], ids(&group), "{worker:?}");
             assert_eq!(status["Groups"], group, "{worker:?}");
-            for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
                 assert_eq!(status[set], "0000000000000000", "{set} of {worker:?}");
             }
+            assert_eq!(status["NoNewPrivs"], "1", "{worker:?}");
             let reply = get(program.address("web"), "/regain").unwrap();
             assert_eq!(reply.text(), "regained: \n");
         }
@@ -53,8 +54,8 @@ fn workers_become_the_user_for_good() {
     check(&program);
     let root = ids("0");
     assert_eq!(proc_status(program.pid())["Uid"], root);
-    let echo = &program.workers_of("echo")[0];
-    assert_eq!(proc_status(echo.pid)["Uid"], root);
+    let echo = proc_status(program.workers_of("echo")[0].pid);
+    assert_eq!((&echo["Uid"], &*echo["NoNewPrivs"]), (&root, "0"));
 }
 
 /// A group beside the user, or alone (B6: it was set after the user, and so never).
