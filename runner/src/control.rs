@@ -30,7 +30,7 @@ pub(crate) fn perform(verb: Verb, config: &Config) -> Result<String, String> {
         config.servers.iter().map(|server| of(&server.settings)).max().unwrap_or_default() + MARGIN
     };
     let draining = longest(|settings| settings.drain_timeout.value);
-    let starting = longest(|settings| settings.start_timeout.value * settings.workers.value);
+    let starting = longest(|settings| settings.start_timeout.value * settings.workers.value.max);
     match verb {
         Verb::Stop { now } => running.stop(now, draining),
         Verb::Reload => running.replace(Signal::USR2, "reloaded", starting),

@@ -21,6 +21,15 @@ use std::time::Duration;
 /// }
 /// ```
 pub trait Hooks: 'static {
+    /// The configuration is valid, and no worker has been made. What this loads into `static`s is shared by all
+    /// workers, in memory that is copied only where one of them writes to it. An error stops the program.
+    ///
+    /// It must leave no thread behind, for then the master could not fork. With [`Spawn::Exec`](crate::Spawn::Exec)
+    /// workers share nothing, and each runs it for itself.
+    fn preload(&self) -> Result {
+        Ok(())
+    }
+
     /// Every server is READY. An error stops the program.
     fn start(&self, master: &Master) -> Result {
         let _ = master;

@@ -95,7 +95,7 @@ fn prepare_server(
     let confinement = confine(&key, settings, errors);
     let request = Request {
         addresses: settings.bind.value.clone(),
-        slots: settings.workers.value,
+        slots: settings.workers.value.initial(),
         backlog: settings.backlog.value,
         client_speaks_first: config.kind == Kind::Http,
     };

@@ -132,7 +132,7 @@ pub(super) fn log_listeners(servers: &[Server]) {
         tracing::info!(
             server = config.name.value,
             kind = %config.kind,
-            workers = config.settings.workers.value,
+            workers = config.settings.workers.value.initial(),
             from = %config.name.origin,
             "listening on {}",
             addresses.join(", ")

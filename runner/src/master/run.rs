@@ -252,7 +252,7 @@ fn describe(name: &str, servers: &[Server]) -> Master {
         name: server.config.name.value.clone(),
         kind: server.config.kind,
         addresses: server.listeners.addresses().to_vec(),
-        workers: server.config.settings.workers.value,
+        workers: server.config.settings.workers.value.initial(),
     };
     Master { name: name.to_owned(), servers: servers.iter().map(info).collect() }
 }
@@ -260,7 +260,7 @@ fn describe(name: &str, servers: &[Server]) -> Master {
 fn supervisor_settings(server: &Server) -> ServerSettings {
     let settings = &server.config.settings;
     ServerSettings {
-        workers: settings.workers.value,
+        workers: settings.workers.value.initial(),
         start_timeout: settings.start_timeout.value,
         drain_timeout: settings.drain_timeout.value,
     }
