@@ -1,10 +1,10 @@
 //! Everything that can go wrong before the first fork: users, files, addresses, the pid file.
 
-use crate::config::{Config, MasterConfig, Origin, ServerConfig, ServerSettings, Sourced};
+use super::confine::confine;
+use crate::config::{Config, MasterConfig, Origin, ServerConfig, Sourced};
 use crate::listener::{BindError, Listeners, Request};
 use crate::os::daemon;
 use crate::os::pidfile::{PidFile, PidFileError};
-use crate::os::privilege::{self, Identity};
 use crate::os::stdio::{Stdio, open_input, open_output};
 use crate::server::{Limits, Serve};
 use crate::spec::Kind;
@@ -39,15 +39,15 @@ pub(crate) struct Server {
 
 /// What went wrong, all of it, a line each.
 #[derive(Default)]
-struct Errors(Vec<String>);
+pub(super) struct Errors(Vec<String>);
 
 impl Errors {
     /// Notes that the option `key` cannot be had.
-    fn push(&mut self, key: &str, problem: impl Display, origin: &Origin) {
+    pub(super) fn push(&mut self, key: &str, problem: impl Display, origin: &Origin) {
         self.0.push(format!("{key}: {problem} ({})", origin.clause()));
     }
 
-    fn keep<T>(
+    pub(super) fn keep<T>(
         &mut self,
         key: &str,
         origin: &Origin,
@@ -169,37 +169,6 @@ fn open_stdio(
         stdout: open("stdout", stdout, open_output),
         stderr: open("stderr", stderr, open_output),
     }
-}
-
-/// What a server's workers are allowed and limited to, as far as this process can see to it.
-fn confine(key: &str, config: &ServerSettings, errors: &mut Errors) -> Confinement {
-    let confinement = Confinement::of(find_identity(key, config, errors));
-    for (option, problem) in confinement.check() {
-        let origin = match option {
-            "group" => config.group.as_ref(),
-            _ => config.user.as_ref(),
-        };
-        if let Some(Sourced { origin, .. }) = origin {
-            errors.push(&format!("{key}.{option}"), problem, origin);
-        }
-    }
-    confinement
-}
-
-/// Finds the user and group a server's workers run as.
-fn find_identity(key: &str, config: &ServerSettings, errors: &mut Errors) -> Option<Identity> {
-    let user = config.user.as_ref().and_then(|user| {
-        errors.keep(&format!("{key}.user"), &user.origin, privilege::find_user(&user.value))
-    });
-    let group = config.group.as_ref().and_then(|group| {
-        let found = privilege::find_group(&group.value);
-        Some((&group.value, errors.keep(&format!("{key}.group"), &group.origin, found)?))
-    });
-    let Some(user) = user else {
-        return group.map(|(name, gid)| Identity::with_group_only(name, gid));
-    };
-    let identity = user.identity(group.map(|(_, gid)| gid));
-    errors.keep(&format!("{key}.user"), &config.user.as_ref()?.origin, identity)
 }
 
 fn explain_bind(error: &io::Error) -> String {
