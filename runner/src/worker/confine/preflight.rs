@@ -63,7 +63,8 @@ impl Confinement {
         let identity = self.identity.as_ref()?;
         (!identity.is_permitted(standing.effective)).then(|| {
             let problem = format!(
-                "only root may run workers as `{}`; start as root, or leave out `user` and `group`",
+                "only root may run workers as `{}`, by CAP_SETUID and CAP_SETGID; start as root, or leave \
+                 out `user` and `group`",
                 identity.name()
             );
             (identity.option(), problem)
