@@ -85,6 +85,11 @@ impl Identity {
         self.uid.is_some_and(|uid| uid != 0)
     }
 
+    /// Whether this process takes a capability to signal a process that has become it (kill(2)).
+    pub(crate) fn is_out_of_reach(&self) -> bool {
+        self.uid.is_some_and(|uid| uid != Uid::effective().as_raw())
+    }
+
     /// Whether a process with these capabilities may become it: root may become anybody, others
     /// only what they are.
     pub(crate) fn is_permitted(&self, capabilities: Capabilities) -> bool {

@@ -61,14 +61,21 @@ impl Confinement {
 
     fn identity_problem(&self, standing: &Standing) -> Option<Problem> {
         let identity = self.identity.as_ref()?;
-        (!identity.is_permitted(standing.effective)).then(|| {
-            let problem = format!(
-                "only root may run workers as `{}`, by CAP_SETUID and CAP_SETGID; start as root, or leave \
-                 out `user` and `group`",
-                identity.name()
-            );
-            (identity.option(), problem)
-        })
+        let name = identity.name();
+        let problem = if !identity.is_permitted(standing.effective) {
+            format!(
+                "only root may run workers as `{name}`, by CAP_SETUID and CAP_SETGID; start as \
+                 root, or leave out `user` and `group`"
+            )
+        } else if identity.is_out_of_reach() && lacks(standing, CapabilitySet::KILL) {
+            format!(
+                "without CAP_KILL the master could not stop workers of `{name}`; give it that, or \
+                 start it as `{name}` and leave out `user`"
+            )
+        } else {
+            return None;
+        };
+        Some((identity.option(), problem))
     }
 
     fn chroot_problem(&self, standing: &Standing) -> Option<String> {
@@ -122,7 +129,7 @@ impl Confinement {
         let missing = kept.without(standing.permitted);
         if !missing.is_empty() {
             return Some(format!(
-                "the master does not have {missing} itself; start as root, or leave them out"
+                "the master does not have {missing} itself; start it with them, or leave them out"
             ));
         }
         let ways = kept.ways_to_root();

@@ -4,6 +4,7 @@
 
 use super::preflight::Standing;
 use super::*;
+use crate::os::capability::CapabilitySet;
 use crate::os::privilege::{find_group, find_user};
 use nix::unistd::{Uid, gettid, setresuid};
 use rustix::fs::{StatVfsMountFlags, statvfs};
@@ -423,6 +424,14 @@ fn problems_are_told_before_the_fork() {
             ("capabilities", "the master does not have `net_bind_service` itself"),
         ],
     );
+    // Of a system without the user: its name and ids are all that counts here.
+    let stranger = r#"{"name":"stranger","uid":60001,"gid":60001,"groups":[60001]}"#;
+    let stranger = Confinement::of(Some(serde_json::from_str(stranger).unwrap()));
+    let kill = Capabilities::from(CapabilitySet::KILL);
+    let weak = Standing { effective: all.without(kill), ..root.clone() };
+    check(stranger.clone(), &root, &[]);
+    check(stranger, &weak, &[("user", "the master could not stop workers of `stranger`")]);
+
     let limited = Standing { lowest_nice: -5, oom_score_adj: None, ..ordinary.clone() };
     let asked = |nice, oom_score_adj| Confinement { nice, oom_score_adj, ..Confinement::default() };
     check(asked(Some(-5), None), &limited, &[]);
