@@ -12,15 +12,15 @@ type Problem = (&'static str, String);
 
 /// What this process may do, and what it is.
 #[derive(Clone, Debug)]
-pub(super) struct Standing {
-    pub(super) effective: Capabilities,
-    pub(super) permitted: Capabilities,
+struct Standing {
+    effective: Capabilities,
+    permitted: Capabilities,
     /// Empty where there are more than can be named.
-    pub(super) cores: Vec<usize>,
-    pub(super) nice: i32,
-    pub(super) lowest_nice: i32,
+    cores: Vec<usize>,
+    nice: i32,
+    lowest_nice: i32,
     /// None without `/proc`.
-    pub(super) oom_score_adj: Option<i32>,
+    oom_score_adj: Option<i32>,
 }
 
 impl Standing {
@@ -45,7 +45,7 @@ impl Confinement {
         }
     }
 
-    pub(super) fn problems(&self, standing: &Standing) -> Vec<Problem> {
+    fn problems(&self, standing: &Standing) -> Vec<Problem> {
         let mut problems = Vec::new();
         problems.extend(self.identity_problem(standing));
         problems.extend(self.chroot_problem(standing).map(|text| ("chroot", text)));
@@ -156,4 +156,94 @@ fn limit_problem(resource: Resource, limit: Limit, standing: &Standing) -> Optio
 
 fn lacks(standing: &Standing, capability: CapabilitySet) -> bool {
     !standing.effective.has(capability)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What cannot work is told before the fork, all of it, with the option it is about.
+    #[test]
+    fn problems_are_told_before_the_fork() {
+        let ordinary = Standing {
+            effective: Capabilities::default(),
+            permitted: Capabilities::default(),
+            cores: vec![0, 2],
+            nice: 0,
+            lowest_nice: 20,
+            oom_score_adj: Some(0),
+        };
+        let all = Capabilities::numbered(0..=40);
+        let root = Standing { effective: all, permitted: all, ..ordinary.clone() };
+        let check = |confinement: Confinement, standing: &Standing, expected: &[(&str, &str)]| {
+            let problems = confinement.problems(standing);
+            let fits = problems.len() == expected.len()
+                && problems.iter().zip(expected).all(|((option, problem), (wanted, part))| {
+                    option == wanted && problem.contains(part)
+                });
+            assert!(fits, "{problems:#?}, expected {expected:#?}");
+        };
+        let everything = Confinement {
+            umask: Some(0o027),
+            chroot: Some("/".into()),
+            nice: Some(-5),
+            oom_score_adj: Some(-100),
+            affinity: Some(vec![0, 2]),
+            rlimits: vec![(Resource::Core, Limit::Most(0))],
+            no_new_privs: true,
+            capabilities: Some(CapabilitySet::NET_BIND_SERVICE.into()),
+            identity: Some(Identity::with_group_only("nogroup", 60_000.into())),
+        };
+        check(everything.clone(), &root, &[]);
+        check(
+            everything,
+            &ordinary,
+            &[
+                ("group", "only root may run workers as `nogroup`"),
+                ("chroot", "it takes CAP_SYS_CHROOT"),
+                ("nice", "-5 is a higher priority than that of the master, 0"),
+                ("oom_score_adj", "-100 is less than that of the master, 0"),
+                ("capabilities", "the master does not have `net_bind_service` itself"),
+            ],
+        );
+        // Of a system without the user: its name and ids are all that counts here.
+        let stranger = r#"{"name":"stranger","uid":60001,"gid":60001,"groups":[60001]}"#;
+        let stranger = Confinement::of(Some(serde_json::from_str(stranger).unwrap()));
+        let signalling = Capabilities::from(CapabilitySet::KILL);
+        let weak = Standing { effective: all.without(signalling), ..root.clone() };
+        check(stranger.clone(), &root, &[]);
+        check(stranger, &weak, &[("user", "the master could not stop workers of `stranger`")]);
+
+        let limited = Standing { lowest_nice: -5, oom_score_adj: None, ..ordinary.clone() };
+        let asked =
+            |nice, oom_score_adj| Confinement { nice, oom_score_adj, ..Confinement::default() };
+        check(asked(Some(-5), None), &limited, &[]);
+        check(asked(Some(-6), Some(5)), &limited, &[("nice", "-6"), ("oom_score_adj", "`/proc`")]);
+        check(asked(Some(0), Some(0)), &ordinary, &[]);
+
+        let cores = |cores| Confinement { affinity: Some(cores), ..Confinement::default() };
+        let problem = "may not use the cores [1, 3], only [0, 2]";
+        check(cores(vec![0, 1, 3]), &root, &[("cpu_affinity", problem)]);
+        check(cores(Vec::new()), &root, &[("cpu_affinity", "no core is given")]);
+
+        let chroot =
+            |path: &str| Confinement { chroot: Some(path.into()), ..Confinement::default() };
+        check(chroot("/nowhere"), &root, &[("chroot", "`/nowhere` is no directory")]);
+        check(chroot("/proc/self/exe"), &root, &[("chroot", "is no directory")]);
+
+        let nofile = |limit| Confinement {
+            rlimits: vec![(Resource::Nofile, limit), (Resource::Core, Limit::Most(0))],
+            ..Confinement::default()
+        };
+        let over = [("rlimits.nofile", "which the kernel allows, got unlimited")];
+        check(nofile(Limit::Unlimited), &root, &over);
+        if let Limit::Most(hard) = Resource::Nofile.hard_limit()
+            && Limit::Most(hard) < Resource::Nofile.ceiling()
+        {
+            let over = [("rlimits.nofile", "which takes CAP_SYS_RESOURCE")];
+            check(nofile(Limit::Most(hard + 1)), &ordinary, &over);
+            check(nofile(Limit::Most(hard + 1)), &root, &[]);
+            check(nofile(Limit::Most(hard)), &ordinary, &[]);
+        }
+    }
 }
