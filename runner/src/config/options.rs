@@ -1,9 +1,9 @@
 //! The table of options. Adding an option is adding a row; everything that knows options is generated from the rows.
 
-use super::Sourced;
 use super::section::Section;
 use super::show::{AsOption, Line};
 use super::value::*;
+use super::{Origin, Sourced};
 use crate::spec::{Accept, CpuAffinity, Kind, Share, Spawn, Term};
 
 /// What the layers and the messages need to know of an option.
@@ -278,6 +278,14 @@ macro_rules! options {
 
 server_options!(options ServerOptions ServerSettings);
 master_options!(options MasterOptions MasterConfig);
+
+impl ServerSettings {
+    /// Where the value of an option comes from; none when it has none.
+    pub(crate) fn origin(&self, option: &str) -> Option<&Origin> {
+        let line = self.lines().into_iter().find(|line| line.row.name == option)?;
+        line.value.map(|(_, origin)| origin)
+    }
+}
 
 /// Whether the options of a server have a table of this name.
 pub(super) fn is_table(name: &str) -> bool {

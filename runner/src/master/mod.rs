@@ -3,6 +3,7 @@
 //! It has one thread and no async runtime, ever. It waits for signals, for words of its workers and
 //! for their ends, tells the supervisor, and does what the supervisor wants.
 
+mod confine;
 mod live;
 mod prepare;
 mod report;

@@ -1,13 +1,14 @@
 //! Everything that can go wrong before the first fork: users, files, addresses, the pid file.
 
-use crate::config::{Config, MasterConfig, Origin, ServerConfig, ServerSettings, Sourced};
+use super::confine::confine;
+use crate::config::{Config, MasterConfig, Origin, ServerConfig, Sourced};
 use crate::listener::{BindError, Listeners, Request};
 use crate::os::daemon;
 use crate::os::pidfile::{PidFile, PidFileError};
-use crate::os::privilege::{self, Identity};
 use crate::os::stdio::{Stdio, open_input, open_output};
 use crate::server::{Limits, Serve};
 use crate::spec::Kind;
+use crate::worker::Confinement;
 use nix::sys::stat::{Mode, umask};
 use std::fmt::Display;
 use std::fs::File;
@@ -32,21 +33,21 @@ pub(crate) struct Server {
     pub(crate) serve: Arc<dyn Serve>,
     pub(crate) limits: Limits,
     pub(crate) listeners: Listeners,
-    pub(crate) user: Option<Identity>,
+    pub(crate) confinement: Confinement,
     pub(crate) stdio: Stdio,
 }
 
 /// What went wrong, all of it, a line each.
 #[derive(Default)]
-struct Errors(Vec<String>);
+pub(super) struct Errors(Vec<String>);
 
 impl Errors {
     /// Notes that the option `key` cannot be had.
-    fn push(&mut self, key: &str, problem: impl Display, origin: &Origin) {
+    pub(super) fn push(&mut self, key: &str, problem: impl Display, origin: &Origin) {
         self.0.push(format!("{key}: {problem} ({})", origin.clause()));
     }
 
-    fn keep<T>(
+    pub(super) fn keep<T>(
         &mut self,
         key: &str,
         origin: &Origin,
@@ -91,7 +92,7 @@ fn prepare_server(
     let key = format!("server.{}", config.key);
     let settings = &config.settings;
     let stdio = open_stdio(&key, &settings.stdin, &settings.stdout, &settings.stderr, errors);
-    let user = find_identity(&key, settings, errors);
+    let confinement = confine(&key, settings, errors);
     let request = Request {
         addresses: settings.bind.value.clone(),
         slots: settings.workers.value.initial(),
@@ -111,7 +112,7 @@ fn prepare_server(
         receive_buffer: usize::try_from(settings.receive_buffer.value).unwrap_or(usize::MAX),
     };
     let listeners = listeners.ok()?;
-    Some(Server { config, serve, limits, listeners, user, stdio })
+    Some(Server { config, serve, limits, listeners, confinement, stdio })
 }
 
 /// Goes to the directory to work in. Every path is absolute by now.
@@ -168,34 +169,6 @@ fn open_stdio(
         stdout: open("stdout", stdout, open_output),
         stderr: open("stderr", stderr, open_output),
     }
-}
-
-/// Finds the user and group a server's workers run as, and checks that they may.
-fn find_identity(key: &str, config: &ServerSettings, errors: &mut Errors) -> Option<Identity> {
-    let user = config.user.as_ref().and_then(|user| {
-        errors.keep(&format!("{key}.user"), &user.origin, privilege::find_user(&user.value))
-    });
-    let group = config.group.as_ref().and_then(|group| {
-        errors.keep(&format!("{key}.group"), &group.origin, privilege::find_group(&group.value))
-    });
-    let identity = match (user, group) {
-        (Some(user), Some(group)) => user.with_group(group),
-        (Some(user), None) => user,
-        (None, Some(group)) => Identity::with_group_only(group),
-        (None, None) => return None,
-    };
-    if identity.is_permitted() {
-        return Some(identity);
-    }
-    if let Some(wanted) = config.user.as_ref().or(config.group.as_ref()) {
-        let name = if config.user.is_some() { "user" } else { "group" };
-        let problem = format!(
-            "only root may run workers as `{}`; start as root, or leave out `user` and `group`",
-            wanted.value
-        );
-        errors.push(&format!("{key}.{name}"), problem, &wanted.origin);
-    }
-    None
 }
 
 fn explain_bind(error: &io::Error) -> String {

@@ -54,7 +54,7 @@ impl MasterProcess {
             channel,
             master_pid,
             title: self.title,
-            user: server.user,
+            confinement: server.confinement.for_slot(slot.slot),
             stdio: server.stdio,
             threads: server.config.settings.threads.value,
             drain_timeout: server.config.settings.drain_timeout.value,

@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows what a server or a worker is.
 
+pub(crate) mod affinity;
+pub(crate) mod capability;
 pub(crate) mod daemon;
 pub(crate) mod deadline;
 pub(crate) mod fork;
@@ -9,11 +11,13 @@ pub(crate) mod hand_over;
 pub(crate) mod image;
 pub(crate) mod lifeline;
 pub(crate) mod pidfile;
+pub(crate) mod priority;
 pub(crate) mod privilege;
 pub(crate) mod process;
 pub(crate) mod reuseport;
+pub(crate) mod rlimit;
 pub(crate) mod signal;
-mod socket_option;
 pub(crate) mod stdio;
 pub(crate) mod tcp;
 pub(crate) mod title;
+mod socket_option;

@@ -1,6 +1,8 @@
 //! A worker process, from the fork to its exit: the only place where an async runtime is built.
 
+mod confine;
 mod process;
 mod runtime;
 
+pub(crate) use confine::Confinement;
 pub(crate) use process::{Seed, run};

@@ -1,9 +1,10 @@
-//! What a fresh child does before user code runs, in this order: standard streams, title, user,
-//! tie to the master, signals.
+//! What a fresh child does before user code runs, in this order: standard streams, title,
+//! confinement, tie to the master, signals.
 
+use super::confine::Confinement;
 use super::runtime;
 use crate::os::stdio::Stdio;
-use crate::os::{deadline, lifeline, privilege, signal, title::Title};
+use crate::os::{deadline, lifeline, signal, title::Title};
 use crate::server::{Identity, Limits, Serve};
 use crate::title::{WorkerState, WorkerTitle};
 use std::io::{self, Write};
@@ -30,7 +31,7 @@ pub(crate) struct Seed {
     pub(crate) channel: UnixStream,
     pub(crate) master_pid: i32,
     pub(crate) title: Option<Title>,
-    pub(crate) user: Option<privilege::Identity>,
+    pub(crate) confinement: Confinement,
     pub(crate) stdio: Stdio,
     pub(crate) threads: u32,
     pub(crate) drain_timeout: Duration,
@@ -54,9 +55,7 @@ fn become_worker(seed: &mut Seed) -> Result<(), String> {
     };
     std::mem::take(&mut seed.stdio).redirect().map_err(describe("cannot redirect"))?;
     show(seed.title, &seed.identity, WorkerState::Starting);
-    if let Some(user) = &seed.user {
-        user.assume().map_err(describe("cannot change to the user"))?;
-    }
+    seed.confinement.apply()?;
     lifeline::drain_when_parent_dies(seed.master_pid)
         .map_err(describe("cannot watch the master"))?;
     signal::reset_for_worker().map_err(describe("cannot reset signals"))?;

@@ -7,6 +7,7 @@ mod bad_input;
 mod crash;
 mod daemon;
 mod hooks;
+mod limits;
 mod master_death;
 mod pidfile;
 mod privileges;
