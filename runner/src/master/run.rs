@@ -10,7 +10,7 @@ use crate::os::pidfile::PidFile;
 use crate::os::process::{Exit, Signal};
 use crate::os::signal::Signals;
 use crate::os::stdio::{Stdio, open_input, open_output};
-use crate::os::title::Title;
+use crate::os::title::{self, Title};
 use crate::spec::{ExitStatus, Term};
 use crate::supervisor::{
     Action, Command, Event, Leave, Pid, ServerSettings, Settings, Stop, Supervisor,
@@ -85,8 +85,10 @@ impl MasterProcess {
     fn new(prepared: Prepared, hooks: Box<dyn Hooks>, signals: Signals) -> io::Result<Self> {
         let Prepared { config, servers, stdio, pid_file } = prepared;
         let title = Title::prepare();
+        let name = format!("{}: master", config.name.value);
+        title::name_process(&name);
         if let Some(title) = title {
-            title.set(&format!("{}: master", config.name.value));
+            title.set(&name);
         }
         log_listeners(&servers);
         if config.daemonize.value { fill(stdio)? } else { stdio }.redirect()?;

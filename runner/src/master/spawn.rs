@@ -3,17 +3,23 @@
 use super::live::LiveWorker;
 use super::run::MasterProcess;
 use crate::os::fork::{self, ForkError};
+use crate::scoreboard::Row;
 use crate::server::Identity;
 use crate::supervisor::{Generation, SlotId};
 use crate::worker::{self, Seed};
 use std::os::unix::net::UnixStream;
 use std::process;
+use std::time::Duration;
+
+/// After how long without a sign of life a worker counts as hung.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl MasterProcess {
     /// Forks a worker for the slot.
     pub(super) fn spawn(&mut self, slot: SlotId, generation: Generation) -> Result<i32, ForkError> {
         let (ours, theirs) = UnixStream::pair().map_err(ForkError::Refused)?;
         ours.set_nonblocking(true).map_err(ForkError::Refused)?;
+        let row = Row::create().map_err(ForkError::Refused)?;
         let master_pid = process::id().cast_signed();
         let mut ends = Some((ours, theirs));
         let child = fork::spawn(|| {
@@ -21,13 +27,13 @@ impl MasterProcess {
                 return 0;
             };
             drop(ours);
-            worker::run(self.take_seed(slot, generation, theirs, master_pid))
+            worker::run(self.take_seed(slot, generation, theirs, row.clone(), master_pid))
         })?;
         let Some((ours, _theirs)) = ends else {
             return Err(ForkError::Refused(std::io::ErrorKind::Other.into()));
         };
         let pid = child.pid();
-        self.live.insert(pid, LiveWorker::new(child, ours));
+        self.live.insert(pid, LiveWorker::new(child, ours, row));
         Ok(pid)
     }
 
@@ -37,6 +43,7 @@ impl MasterProcess {
         slot: SlotId,
         generation: Generation,
         channel: UnixStream,
+        row: Row,
         master_pid: i32,
     ) -> Seed {
         let mut servers = std::mem::take(&mut self.servers);
@@ -52,12 +59,15 @@ impl MasterProcess {
             limits: server.limits,
             listeners: server.listeners.take(slot.slot),
             channel,
+            row,
             master_pid,
             title: self.title,
             user: server.user,
             stdio: server.stdio,
             threads: server.config.settings.threads.value,
             drain_timeout: server.config.settings.drain_timeout.value,
+            heartbeat_timeout: Some(HEARTBEAT_TIMEOUT),
+            max_requests: None,
         }
     }
 }

@@ -2,6 +2,10 @@
 //!
 //! Nothing here knows what a server or a worker is.
 
+pub(crate) mod abort;
+pub(crate) mod alternate_stack;
+mod backtrace;
+pub(crate) mod clock;
 pub(crate) mod daemon;
 pub(crate) mod deadline;
 pub(crate) mod fork;
@@ -9,7 +13,9 @@ pub(crate) mod lifeline;
 pub(crate) mod pidfile;
 pub(crate) mod privilege;
 pub(crate) mod process;
+pub(crate) mod shared_memory;
 pub(crate) mod signal;
 pub(crate) mod stdio;
 pub(crate) mod tcp;
+pub(crate) mod thread;
 pub(crate) mod title;

@@ -2,9 +2,11 @@
 
 use super::accept::accept;
 use super::admission::{Admission, Protocol};
+use super::quota::Quota;
 use super::worker::{Identity, Shutdown, Worker};
 use super::{Lifecycle, catch_panic, notify};
 use crate::error::{Error, Result};
+use crate::scoreboard::Row;
 use std::future::Future;
 use std::net::TcpListener;
 use std::pin::Pin;
@@ -30,6 +32,9 @@ pub(crate) struct Session {
     pub(crate) identity: Identity,
     pub(crate) limits: Limits,
     pub(crate) listeners: Vec<TcpListener>,
+    /// Where it is counted what the worker does.
+    pub(crate) row: Row,
+    pub(crate) quota: Quota,
     pub(crate) shutdown: Shutdown,
     /// Called once the handler stands and every listener is being accepted from.
     pub(crate) ready: Box<dyn FnOnce() + Send>,
@@ -46,8 +51,8 @@ pub(crate) async fn run<P: Protocol>(
     session: Session,
     construct: impl AsyncFnOnce(Worker) -> Result<P::Handler>,
 ) -> Result {
-    let Session { identity, limits, listeners, shutdown, ready } = session;
-    let worker = Worker::new::<P::Conn>(identity, shutdown.clone());
+    let Session { identity, limits, listeners, row, quota, shutdown, ready } = session;
+    let worker = Worker::new::<P::Conn>(identity, shutdown.clone(), row, quota);
     let handler = tokio::select! {
         handler = catch_panic(construct(worker.clone())) => Arc::new(handler??),
         () = shutdown.now.cancelled() => return Err(Error::msg("told to stop before it was ready")),

@@ -1,5 +1,7 @@
 //! A worker process, from the fork to its exit: the only place where an async runtime is built.
 
+mod heart;
+mod panics;
 mod process;
 mod runtime;
 
