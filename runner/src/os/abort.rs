@@ -17,14 +17,18 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long the telling may take.
-const TELLING_MAX: Duration = Duration::from_millis(500);
+/// How long the telling may take. The names of a large program with debug information take a few
+/// tenths of a second.
+const TELLING_MAX: Duration = Duration::from_secs(3);
 
-/// How often, and at which interval, to look whether another thread has answered.
-const LOOKS: u32 = 100;
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
+/// How long after its begin another thread is still asked, and how long one may take to answer.
+const ASKING_MAX: Duration = Duration::from_secs(2);
+const ANSWER_MAX: Duration = Duration::from_millis(300);
+
+/// How often to look whether a thread has answered.
+const LOOK_AGAIN: Duration = Duration::from_micros(200);
 
 /// What is known of this process; set once, before its handler.
 static PROCESS: OnceLock<Process> = OnceLock::new();
@@ -59,7 +63,7 @@ extern "C" fn on_abort(_: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
     let this = this_thread();
     if ASKED.load(SeqCst) == this {
         backtrace::tell(detail());
-        ASKED.store(0, SeqCst);
+        answered(this);
         errno.set();
         return;
     }
@@ -84,6 +88,7 @@ extern "C" fn on_abort(_: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
 impl Process {
     fn tell(&self, sender: i32) {
         self.fuse.light();
+        let began = Instant::now();
         let pid = std::process::id().cast_signed();
         let mut stderr = backtrace::Stderr::default();
         let _ = write!(stderr, "{} (pid {pid}) aborted", self.name);
@@ -95,7 +100,7 @@ impl Process {
         for by_name in [false, true] {
             BY_NAME.store(by_name, SeqCst);
             backtrace::tell(detail());
-            ask_others(pid);
+            ask_others(pid, began + ASKING_MAX);
         }
     }
 }
@@ -104,8 +109,8 @@ fn detail() -> Detail {
     if BY_NAME.load(SeqCst) { Detail::Names } else { Detail::Offsets }
 }
 
-/// Has every other thread but the main one tell where it is, one after another.
-fn ask_others(pid: i32) {
+/// Has every other thread but the main one tell where it is, one after another until `deadline`.
+fn ask_others(pid: i32, deadline: Instant) {
     let this = this_thread();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let Ok(tasks) = open(c"/proc/self/task", flags, Mode::empty()) else {
@@ -113,7 +118,9 @@ fn ask_others(pid: i32) {
     };
     let mut buffer = [MaybeUninit::uninit(); 1024];
     let mut tasks = RawDir::new(tasks, &mut buffer);
-    while let Some(Ok(task)) = tasks.next() {
+    while let Some(Ok(task)) = tasks.next()
+        && Instant::now() < deadline
+    {
         let name = task.file_name().to_str().ok();
         match name.and_then(|name| name.parse().ok()) {
             Some(thread) if thread != this && thread != pid => ask(pid, thread),
@@ -123,16 +130,19 @@ fn ask_others(pid: i32) {
 }
 
 fn ask(pid: i32, thread: i32) {
+    let began = Instant::now();
     ASKED.store(thread, SeqCst);
     // SAFETY: the call takes integers only; the thread is one of this process or none.
     unsafe { libc::syscall(libc::SYS_tgkill, pid, thread, libc::SIGABRT) };
-    for _ in 0..LOOKS {
-        if ASKED.load(SeqCst) == 0 {
-            return;
-        }
+    while ASKED.load(SeqCst) == thread && began.elapsed() < ANSWER_MAX {
         std::thread::sleep(LOOK_AGAIN);
     }
-    ASKED.store(0, SeqCst);
+    answered(thread);
+}
+
+/// The thread is done, or is not waited for any longer.
+fn answered(thread: i32) {
+    let _ = ASKED.compare_exchange(thread, 0, SeqCst, SeqCst);
 }
 
 /// Ends the process as ABRT does by default, and so with a core dump where those are on. The signal

@@ -17,9 +17,8 @@ fn log_one(identity: &Identity, panic: &PanicHookInfo<'_>) {
     let location = panic.location().map(tracing::field::display);
     let message = panic_text(panic.payload());
     let backtrace = Backtrace::capture();
-    let backtrace = match backtrace.status() {
-        BacktraceStatus::Captured => format!("\n{backtrace}"),
-        _ => String::new(),
-    };
-    tracing::error!(server, slot, generation, pid, location, "panicked: {message}{backtrace}");
+    // The last of the fields, for it has many lines.
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured)
+        .then(|| tracing::field::display(format!("\n{backtrace}")));
+    tracing::error!(server, slot, generation, pid, location, backtrace, "panicked: {message}");
 }

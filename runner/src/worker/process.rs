@@ -114,3 +114,24 @@ pub(super) fn say(mut channel: &UnixStream, line: fmt::Arguments<'_>) {
     // At once, so that the lines of several threads do not mix.
     let _ = channel.write_all(format!("{line}\n").as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    #[test]
+    fn the_reason_of_a_failure_is_one_line_and_its_class_a_code() {
+        for (error, said, code) in [
+            (Error::msg("no database\nno luck"), "FAILED no database; no luck\n", 1),
+            (Error::configuration("no DATABASE"), "MISCONFIGURED no DATABASE\n", 78),
+        ] {
+            let (mut master, worker) = UnixStream::pair().unwrap();
+            assert_eq!(fail(&worker, &error), code);
+            drop(worker);
+            let mut heard = String::new();
+            master.read_to_string(&mut heard).unwrap();
+            assert_eq!(heard, said);
+        }
+    }
+}

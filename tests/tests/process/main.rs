@@ -6,6 +6,7 @@
 mod bad_input;
 mod crash;
 mod daemon;
+mod health;
 mod hooks;
 mod master_death;
 mod pidfile;
