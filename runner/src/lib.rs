@@ -82,6 +82,7 @@ mod master;
 mod os;
 pub mod prelude;
 mod registry;
+mod scoreboard;
 mod server;
 mod spec;
 mod supervisor;

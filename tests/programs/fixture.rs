@@ -11,6 +11,7 @@ struct Fixture;
 impl Fixture {
     fn start(&self, master: &Master) -> Result<()> {
         println!("hook start {} servers", master.servers().len());
+        first_random_number();
         match std::env::var("FIXTURE_START").as_deref() {
             Ok("fail") => Err(Error::msg("told to fail")),
             Ok("command") => {
@@ -70,8 +71,7 @@ impl Web {
             }
             "/big" => vec![b'x'; usize::try_from(number(query))?].into_response(),
             "/block" => {
-                println!("blocking");
-                std::thread::sleep(Duration::from_secs(60));
+                block();
                 "blocked\n".into_response()
             }
             "/panic" => panic!("told to panic"),
@@ -84,6 +84,15 @@ impl Web {
                 eprintln!("printed to stderr");
                 "printed\n".into_response()
             }
+            "/spin" => {
+                spin();
+                "span\n".into_response()
+            }
+            "/abort" => {
+                abort_deep_down();
+                "survived\n".into_response()
+            }
+            "/random" => format!("{}\n", first_random_number()).into_response(),
             "/stdin" => {
                 let mut line = String::new();
                 std::io::stdin().read_line(&mut line)?;
@@ -207,6 +216,7 @@ async fn fail_as_told(worker: &Worker) -> Result<()> {
             std::thread::sleep(Duration::from_secs(60));
             Ok(())
         }
+        "configuration" => Err(Error::configuration("no such database")),
         _ => Ok(()),
     }
 }
@@ -235,4 +245,36 @@ fn exit() -> ! {
 fn overflow(depth: u64) -> u64 {
     let page = std::hint::black_box([depth; 512]);
     if page[0] == 0 { 0 } else { overflow(depth + 1) + page[0] }
+}
+
+/// Returns after a minute in the kernel.
+#[inline(never)]
+fn block() {
+    println!("blocking");
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+/// Returns after a minute, and does not wait for anything until then.
+#[inline(never)]
+fn spin() {
+    println!("spinning");
+    let began = std::time::Instant::now();
+    while began.elapsed() < Duration::from_secs(60) {
+        std::hint::spin_loop();
+    }
+}
+
+#[inline(never)]
+fn abort_deep_down() {
+    std::process::abort();
+}
+
+/// The first random number of this thread, every time it is asked for: what it keeps for a random
+/// generator is made once, when it is first needed.
+fn first_random_number() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    thread_local! {
+        static SEED: u64 = RandomState::new().hash_one("seed");
+    }
+    SEED.with(|seed| *seed)
 }

@@ -1,6 +1,7 @@
 //! The worker processes that exist, and what comes from them.
 
 use crate::os::process::Child;
+use crate::scoreboard::Row;
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::UnixStream;
@@ -19,6 +20,8 @@ pub(super) struct LiveWorker {
     pub(super) channel: UnixStream,
     /// Nothing more can come through the channel.
     pub(super) silent: bool,
+    /// What it shows of itself.
+    pub(super) row: Row,
     heard: Vec<u8>,
 }
 
@@ -26,12 +29,18 @@ pub(super) struct LiveWorker {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Word {
     Ready,
-    Failed(String),
+    /// It cannot serve; whether it is worth another try.
+    Failed {
+        reason: String,
+        retry: bool,
+    },
+    /// It has had its `max_requests`.
+    Due,
 }
 
 impl LiveWorker {
-    pub(super) fn new(child: Child, channel: UnixStream) -> Self {
-        Self { child, channel, silent: false, heard: Vec::new() }
+    pub(super) fn new(child: Child, channel: UnixStream, row: Row) -> Self {
+        Self { child, channel, silent: false, row, heard: Vec::new() }
     }
 
     /// Reads what the worker has said since the last time. Never waits.
@@ -68,7 +77,10 @@ impl Word {
     fn parse(line: &str) -> Option<Self> {
         match line.split_once(' ').unwrap_or((line, "")) {
             ("READY", _) => Some(Self::Ready),
-            ("FAILED", reason) => Some(Self::Failed(reason.to_owned())),
+            (word @ ("FAILED" | "MISCONFIGURED"), reason) => {
+                Some(Self::Failed { reason: reason.to_owned(), retry: word == "FAILED" })
+            }
+            ("DUE", "requests") => Some(Self::Due),
             _ => None,
         }
     }

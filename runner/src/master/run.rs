@@ -6,21 +6,22 @@ use super::report::log_listeners;
 use super::wait::{Happened, wait};
 use crate::hooks::{Hooks, Master, ServerInfo};
 use crate::listener::Listeners;
+use crate::os::clock;
 use crate::os::daemon::{self, Launcher};
 use crate::os::pidfile::PidFile;
 use crate::os::process::{Exit, Signal, private_memory};
 use crate::os::signal::Signals;
 use crate::os::stdio::{Stdio, open_input, open_output};
-use crate::os::title::Title;
+use crate::os::title::{self, Title};
 use crate::spec::{ExitStatus, Term};
 use crate::supervisor::{
-    Action, Command, Event, Generation, Leave, Load, Pid, Scale, ServerSettings, Settings, SlotId,
-    Stop, Supervisor,
+    Action, Command, Event, Generation, Leave, Load, Pid, Recycle, Scale, ServerSettings, Settings,
+    SlotId, Stop, Supervisor,
 };
 use nix::sys::signal::Signal as Number;
 use std::io;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The state of the master process; the supervisor knows nothing of it.
 pub(super) struct MasterProcess {
@@ -87,8 +88,10 @@ impl MasterProcess {
     fn new(prepared: Prepared, hooks: Box<dyn Hooks>, signals: Signals) -> io::Result<Self> {
         let Prepared { config, servers, stdio, pid_file } = prepared;
         let title = Title::prepare();
+        let name = format!("{}: master", config.name.value);
+        title::name_process(&name);
         if let Some(title) = title {
-            title.set(&format!("{}: master", config.name.value));
+            title.set(&name);
         }
         log_listeners(&servers);
         if config.daemonize.value { fill(stdio)? } else { stdio }.redirect()?;
@@ -174,7 +177,8 @@ impl MasterProcess {
         for word in words {
             self.tell(match word {
                 Word::Ready => Event::Ready { pid: Pid(pid) },
-                Word::Failed(reason) => Event::Failed { pid: Pid(pid), reason, retry: true },
+                Word::Failed { reason, retry } => Event::Failed { pid: Pid(pid), reason, retry },
+                Word::Due => Event::Due { pid: Pid(pid), why: Recycle::Requests },
             });
         }
         let status = match ended {
@@ -219,7 +223,7 @@ impl MasterProcess {
             }
             Action::Signal { pid, how } => self.signal(pid, how),
             Action::ReadHeartbeat { pid } => {
-                let at = self.began.elapsed();
+                let at = self.last_heartbeat(pid);
                 self.tell(Event::Heartbeat { pid, at });
             }
             Action::ReadMemory { pid } => {
@@ -244,6 +248,13 @@ impl MasterProcess {
             .grow(slot.slot + 1)
             .map_err(|error| format!("cannot listen for another worker: {error}"))?;
         self.spawn(slot, generation).map_err(|error| error.to_string())
+    }
+
+    /// When the worker was last seen alive, by the clock of the supervisor.
+    fn last_heartbeat(&self, pid: Pid) -> Duration {
+        let heartbeat = self.live.get(&pid.0).and_then(|worker| worker.row.heartbeat());
+        let age = heartbeat.map(|at| clock::monotonic().saturating_sub(at));
+        self.began.elapsed().saturating_sub(age.unwrap_or(Duration::MAX))
     }
 
     fn signal(&self, pid: Pid, how: Leave) {

@@ -2,8 +2,12 @@
 //!
 //! Nothing here knows what a server or a worker is.
 
+pub(crate) mod abort;
 pub(crate) mod affinity;
+pub(crate) mod alternate_stack;
+mod backtrace;
 pub(crate) mod capability;
+pub(crate) mod clock;
 pub(crate) mod daemon;
 pub(crate) mod deadline;
 pub(crate) mod fork;
@@ -16,8 +20,10 @@ pub(crate) mod privilege;
 pub(crate) mod process;
 pub(crate) mod reuseport;
 pub(crate) mod rlimit;
+pub(crate) mod shared_memory;
 pub(crate) mod signal;
+mod socket_option;
 pub(crate) mod stdio;
 pub(crate) mod tcp;
+pub(crate) mod thread;
 pub(crate) mod title;
-mod socket_option;

@@ -1,6 +1,8 @@
 //! A worker process, from the fork to its exit: the only place where an async runtime is built.
 
 mod confine;
+mod heart;
+mod panics;
 mod process;
 mod runtime;
 

@@ -6,6 +6,7 @@
 mod bad_input;
 mod crash;
 mod daemon;
+mod health;
 mod hooks;
 mod limits;
 mod master_death;
