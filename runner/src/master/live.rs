@@ -15,10 +15,14 @@ pub(super) type Live = BTreeMap<i32, LiveWorker>;
 #[derive(Debug)]
 pub(super) struct LiveWorker {
     pub(super) child: Child,
+    /// The how-manieth server it is a worker of.
+    pub(super) server: usize,
     /// Its words come in here, and its dropping tells the worker that the master is gone.
     pub(super) channel: UnixStream,
     /// Nothing more can come through the channel.
     pub(super) silent: bool,
+    /// How often it was sent new log files and has not answered.
+    pub(super) changing: u32,
     heard: Vec<u8>,
 }
 
@@ -27,11 +31,13 @@ pub(super) struct LiveWorker {
 pub(super) enum Word {
     Ready,
     Failed(String),
+    /// It has taken the new log files, or why it could not.
+    Reopened(Result<(), String>),
 }
 
 impl LiveWorker {
-    pub(super) fn new(child: Child, channel: UnixStream) -> Self {
-        Self { child, channel, silent: false, heard: Vec::new() }
+    pub(super) fn new(child: Child, server: usize, channel: UnixStream) -> Self {
+        Self { child, server, channel, silent: false, changing: 0, heard: Vec::new() }
     }
 
     /// Reads what the worker has said since the last time. Never waits.
@@ -69,6 +75,8 @@ impl Word {
         match line.split_once(' ').unwrap_or((line, "")) {
             ("READY", _) => Some(Self::Ready),
             ("FAILED", reason) => Some(Self::Failed(reason.to_owned())),
+            ("REOPENED", "") => Some(Self::Reopened(Ok(()))),
+            ("REOPENED", reason) => Some(Self::Reopened(Err(reason.to_owned()))),
             _ => None,
         }
     }

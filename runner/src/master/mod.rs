@@ -3,7 +3,11 @@
 //! It has one thread and no async runtime, ever. It waits for signals, for words of its workers and
 //! for their ends, tells the supervisor, and does what the supervisor wants.
 
+mod errors;
+mod flood;
 mod live;
+mod logs;
+mod orphans;
 mod prepare;
 mod report;
 mod run;

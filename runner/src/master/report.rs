@@ -1,5 +1,6 @@
 //! What the supervisor has to say, for the log, the hooks and the launcher.
 
+use super::flood::LeftOut;
 use super::prepare::Server;
 use super::run::MasterProcess;
 use crate::error::{Error, Result};
@@ -11,6 +12,7 @@ use crate::supervisor::{
     WorkerExit,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 impl MasterProcess {
     pub(super) fn report(&mut self, report: Report) {
@@ -23,14 +25,15 @@ impl MasterProcess {
                 );
             }
             Report::WorkerExit(exit) => self.worker_exit(&exit),
-            Report::ForkFailed { slot, generation, reason } => {
+            Report::ForkFailed { slot, generation, reason } if self.admits(slot) => {
                 tracing::error!(worker = %self.place(slot, generation), "{reason}");
             }
-            Report::BackOff { slot, delay, failures } => {
+            Report::BackOff { slot, delay, failures } if self.admits(slot) => {
                 let server = self.name(slot);
                 let slot = slot.slot;
                 tracing::warn!(server, slot, failures, ?delay, "waiting before the next try");
             }
+            Report::ForkFailed { .. } | Report::BackOff { .. } => {}
             Report::ReloadFinished { generation, result: Ok(()) } => {
                 tracing::info!(generation, "reload finished");
             }
@@ -43,6 +46,28 @@ impl MasterProcess {
                 let _ = self.hook("stop", Hooks::stop);
                 tracing::info!("stopped");
             }
+        }
+    }
+
+    /// Whether one more failure of the server's workers may be logged.
+    fn admits(&mut self, slot: SlotId) -> bool {
+        self.flood.admits(slot.server, self.now())
+    }
+
+    /// Logs how many failures were not logged, where that is due.
+    pub(super) fn report_left_out(&mut self) {
+        self.report_left_out_by(self.now());
+    }
+
+    /// The same for all of them, at the end.
+    pub(super) fn report_all_left_out(&mut self) {
+        self.report_left_out_by(Duration::MAX);
+    }
+
+    fn report_left_out_by(&mut self, now: Duration) {
+        for LeftOut { server, messages } in self.flood.left_out(now) {
+            let server = self.info.servers.get(server).map_or("?", |server| server.name());
+            tracing::warn!(server, "{messages} further messages about workers were left out");
         }
     }
 
@@ -67,6 +92,7 @@ impl MasterProcess {
     }
 
     fn worker_exit(&mut self, exit: &WorkerExit) {
+        let slot = exit.slot;
         let exit = hooks::WorkerExit {
             server: self.name(exit.slot).to_owned(),
             slot: exit.slot.slot,
@@ -79,7 +105,7 @@ impl MasterProcess {
         };
         if exit.was_asked() {
             tracing::info!(uptime = ?exit.uptime(), "{exit}");
-        } else {
+        } else if self.admits(slot) {
             tracing::error!(uptime = ?exit.uptime(), "{exit}");
         }
         let _ = self.hook("worker_exit", |hooks, master| hooks.worker_exit(master, &exit));

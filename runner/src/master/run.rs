@@ -1,11 +1,15 @@
 //! The loop.
 
+use super::flood::Flood;
 use super::live::{Live, Word};
 use super::prepare::{Prepared, Server};
 use super::report::log_listeners;
 use super::wait::{Happened, wait};
+use crate::config::MasterConfig;
 use crate::hooks::{Hooks, Master, ServerInfo};
 use crate::os::daemon::{self, Launcher};
+use crate::os::oom::OomWatch;
+use crate::os::orphans;
 use crate::os::pidfile::PidFile;
 use crate::os::process::{Exit, Signal};
 use crate::os::signal::Signals;
@@ -18,7 +22,7 @@ use crate::supervisor::{
 use nix::sys::signal::Signal as Number;
 use std::io;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The state of the master process; the supervisor knows nothing of it.
 pub(super) struct MasterProcess {
@@ -35,9 +39,16 @@ pub(super) struct MasterProcess {
     pub(super) launcher: Option<Launcher>,
     /// Why the program ends with failure, whatever the supervisor says.
     pub(super) failed: Option<String>,
+    pub(super) config: MasterConfig,
+    pub(super) flood: Flood,
+    /// How many log files were reopened, while workers have not all changed over to them.
+    pub(super) reopening: Option<usize>,
+    oom: OomWatch,
     began: Instant,
-    term: Term,
 }
+
+/// Whoever started process 1 waits for just this process, and its end is that of all others.
+const NO_DAEMON: &str = "as process 1 there is nobody to return to; use `run`, without `daemonize`";
 
 /// Runs the program until it has stopped; what it returns is its exit code.
 ///
@@ -70,10 +81,14 @@ fn begin(
     launcher: &mut Option<Launcher>,
 ) -> Result<MasterProcess, String> {
     if prepared.config.daemonize.value {
+        if orphans::is_init() {
+            return Err(NO_DAEMON.to_owned());
+        }
         *launcher = Some(daemon::detach().map_err(|error| error.to_string())?);
     }
     // Before anybody can learn the pid: a signal that came earlier would be the end.
-    let signals = Signals::block().map_err(|error| format!("cannot block signals: {error}"))?;
+    let signals = Signals::block(orphans::are_inherited());
+    let signals = signals.map_err(|error| format!("cannot block signals: {error}"))?;
     if let Some(pid_file) = pid_file {
         let written = pid_file.write();
         written.map_err(|error| format!("cannot write the pid file: {error}"))?;
@@ -92,6 +107,7 @@ impl MasterProcess {
         if config.daemonize.value { fill(stdio)? } else { stdio }.redirect()?;
         let info = describe(&config.name.value, &servers);
         let settings: Vec<_> = servers.iter().map(supervisor_settings).collect();
+        let flood = Flood::new(servers.len());
         let began = Instant::now();
         Ok(Self {
             supervisor: Supervisor::new(began.elapsed(), Settings::default(), &settings),
@@ -104,8 +120,11 @@ impl MasterProcess {
             pid_file,
             launcher: None,
             failed: None,
+            config,
+            flood,
+            reopening: None,
+            oom: OomWatch::new(),
             began,
-            term: config.term.value,
         })
     }
 
@@ -116,8 +135,11 @@ impl MasterProcess {
                     return self.finish(code);
                 }
             }
-            let now = self.began.elapsed();
-            let timeout = self.supervisor.poll_timeout().map(|at| at.saturating_sub(now));
+            self.report_left_out();
+            let now = self.now();
+            let next =
+                [self.supervisor.poll_timeout(), self.flood.due()].into_iter().flatten().min();
+            let timeout = next.map(|at| at.saturating_sub(now));
             match self.signals.as_ref().map(|signals| wait(signals, &self.live, timeout)) {
                 Some(Ok(happened)) => self.look(&happened),
                 // Without poll(2) there is no supervision; the workers notice that we are gone.
@@ -127,30 +149,45 @@ impl MasterProcess {
                 }
                 None => return 1,
             }
-            self.supervisor.handle_timeout(self.began.elapsed());
+            self.supervisor.handle_timeout(self.now());
         }
     }
 
     pub(super) fn tell(&mut self, event: Event) {
-        self.supervisor.handle(self.began.elapsed(), event);
+        self.supervisor.handle(self.now(), event);
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// Tells the supervisor what has happened.
     fn look(&mut self, happened: &Happened) {
         if happened.signals {
             while let Some(Ok(Some(signal))) = self.signals.as_ref().map(Signals::next) {
+                self.obey(signal);
+            }
+        }
+        for pid in &happened.workers {
+            self.look_at(*pid);
+        }
+        self.check_reopened();
+    }
+
+    fn obey(&mut self, signal: Number) {
+        match signal {
+            Number::SIGCHLD => self.reap(),
+            Number::SIGHUP => self.hung_up(),
+            _ => {
                 if let Some(command) = self.command(signal) {
                     tracing::info!(signal = signal.as_str(), ?command, "signal received");
                     self.tell(Event::Command(command));
                 }
             }
         }
-        for pid in &happened.workers {
-            self.look_at(*pid);
-        }
     }
 
-    fn look_at(&mut self, pid: i32) {
+    pub(super) fn look_at(&mut self, pid: i32) {
         let Some(worker) = self.live.get_mut(&pid) else {
             return;
         };
@@ -158,15 +195,19 @@ impl MasterProcess {
         let ended = worker.child.try_wait();
         let words = worker.listen();
         for word in words {
-            self.tell(match word {
-                Word::Ready => Event::Ready { pid: Pid(pid) },
-                Word::Failed(reason) => Event::Failed { pid: Pid(pid), reason },
-            });
+            match word {
+                Word::Ready => self.tell(Event::Ready { pid: Pid(pid) }),
+                Word::Failed(reason) => self.tell(Event::Failed { pid: Pid(pid), reason }),
+                Word::Reopened(result) => self.worker_reopened(pid, result),
+            }
         }
         let status = match ended {
             Ok(None) => return,
             Ok(Some(Exit::Code(code))) => ExitStatus::Code(code),
-            Ok(Some(Exit::Signal(number))) => ExitStatus::Signal(number),
+            Ok(Some(Exit::Signal { number, core })) => {
+                self.note_signal(pid, number, core);
+                ExitStatus::Signal(number)
+            }
             Err(error) => {
                 tracing::error!(pid, %error, "cannot wait for a worker, taking it as gone");
                 ExitStatus::Code(-1)
@@ -176,10 +217,22 @@ impl MasterProcess {
         self.tell(Event::Exited { pid: Pid(pid), status });
     }
 
+    /// Logs what the number of the signal does not say.
+    fn note_signal(&mut self, pid: i32, number: i32, core: bool) {
+        if core {
+            tracing::error!(pid, "a worker has dumped core");
+        }
+        if number == Signal::KILL.as_raw() && self.oom.claim() {
+            tracing::error!(pid, "a worker was killed by the kernel: out of memory");
+        }
+    }
+
     /// What a signal to the master means.
     fn command(&self, signal: Number) -> Option<Command> {
         match signal {
-            Number::SIGTERM if self.term == Term::Graceful => Some(Command::Stop(Stop::Graceful)),
+            Number::SIGTERM if self.config.term.value == Term::Graceful => {
+                Some(Command::Stop(Stop::Graceful))
+            }
             Number::SIGINT | Number::SIGTERM => Some(Command::Stop(Stop::Now)),
             Number::SIGQUIT => Some(Command::Stop(Stop::Graceful)),
             Number::SIGUSR1 => Some(Command::Restart),
@@ -224,6 +277,7 @@ impl MasterProcess {
     /// The last thing, when every worker is gone: only now a failed start is told, so that the next
     /// one is not refused because of it.
     fn finish(&mut self, code: u8) -> u8 {
+        self.report_all_left_out();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove();
         }

@@ -27,7 +27,7 @@ impl MasterProcess {
             return Err(ForkError::Refused(std::io::ErrorKind::Other.into()));
         };
         let pid = child.pid();
-        self.live.insert(pid, LiveWorker::new(child, ours));
+        self.live.insert(pid, LiveWorker::new(child, slot.server, ours));
         Ok(pid)
     }
 

@@ -2,14 +2,20 @@
 //!
 //! Nothing here knows what a server or a worker is.
 
+pub(crate) mod cpu_time;
 pub(crate) mod daemon;
 pub(crate) mod deadline;
+pub(crate) mod descriptors;
 pub(crate) mod fork;
 pub(crate) mod lifeline;
+pub(crate) mod memory;
+pub(crate) mod oom;
+pub(crate) mod orphans;
 pub(crate) mod pidfile;
 pub(crate) mod privilege;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod stdio;
+pub(crate) mod stuck;
 pub(crate) mod tcp;
 pub(crate) mod title;

@@ -72,7 +72,8 @@ impl Child {
         let Some(status) = waitid(WaitId::PidFd(self.0.as_fd()), options)? else {
             return Ok(None);
         };
-        let signal = status.terminating_signal().map(Exit::Signal);
+        let core = status.dumped();
+        let signal = status.terminating_signal().map(|number| Exit::Signal { number, core });
         Ok(signal.or_else(|| status.exit_status().map(Exit::Code)))
     }
 }
@@ -87,7 +88,11 @@ impl AsFd for Child {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Code(i32),
-    Signal(i32),
+    /// By a signal; `core` when the kernel has written a core dump, or handed it to a program.
+    Signal {
+        number: i32,
+        core: bool,
+    },
 }
 
 /// The pids of the children of `pid`, from `/proc` (needs `CONFIG_PROC_CHILDREN`).
@@ -103,12 +108,4 @@ pub(crate) fn command_line(pid: i32) -> Option<String> {
     let words = bytes.split(|byte| *byte == 0).filter(|word| !word.is_empty());
     let words: Vec<_> = words.map(String::from_utf8_lossy).collect();
     (!words.is_empty()).then(|| words.join(" "))
-}
-
-/// The memory that only `pid` uses, in bytes, and not shared since a fork.
-pub(crate) fn private_memory(pid: i32) -> Option<u64> {
-    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let private = rollup.lines().filter(|line| line.starts_with("Private_"));
-    let kib = private.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    Some(kib.sum::<u64>() * 1024)
 }

@@ -1,5 +1,6 @@
 //! A worker process, from the fork to its exit: the only place where an async runtime is built.
 
+mod channel;
 mod process;
 mod runtime;
 

@@ -26,7 +26,7 @@ pub(crate) struct Seed {
     pub(crate) serve: Arc<dyn Serve>,
     pub(crate) limits: Limits,
     pub(crate) listeners: Vec<TcpListener>,
-    /// READY or a reason goes out here; its end is the end of the master.
+    /// READY or a reason goes out here, new log files come in; its end is the end of the master.
     pub(crate) channel: UnixStream,
     pub(crate) master_pid: i32,
     pub(crate) title: Option<Title>,
