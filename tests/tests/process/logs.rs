@@ -3,8 +3,11 @@
 use crate::{WORKERS, fixture};
 use nix::sys::signal::Signal;
 use nix::unistd::Uid;
-use runner_tests::{Program, connect, descriptors, eventually, get, get_on, limit_descriptors};
+use runner_tests::{
+    Worker, connect, descriptors, eventually, get, get_on, limit_descriptors, read_reply,
+};
 use std::fs;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -79,59 +82,54 @@ fn every_process_changes_to_the_new_files() {
         .env("RUNNER_MASTER__STDERR", "master.err")
         .env("RUNNER_SERVER_WEB__STDERR", "web.err")
         .spawn();
-    let log = |text: &str| {
+    let log = |text: &str, count: usize| {
         let path = program.directory().join("master.err");
-        let read = || fs::read_to_string(&path).ok().filter(|log| log.contains(text));
-        eventually(&format!("the log says `{text}`"), read)
-    };
-    let line = log(" ready pid=");
-    let (_, address) = line.split_once("listening on ").unwrap();
-    let address = address.split_whitespace().next().unwrap().parse().unwrap();
-    thread::scope(|scope| {
-        let slow = scope.spawn(move || get(address, "/slow?3000").unwrap().status);
-        let draining = eventually("a worker drains", || {
-            // The first reload may come before the request.
-            program.signal(Signal::SIGUSR2);
-            let draining = |worker: &runner_tests::Worker| worker.title.ends_with("draining");
-            program.workers().into_iter().find(draining)
+        eventually(&format!("the log says `{text}`"), || {
+            let log = fs::read_to_string(&path).unwrap_or_default();
+            (log.matches(text).count() == count).then_some(())
         });
-        let names = ["master.out", "master.err", "web.err"];
-        for name in names {
-            let path = program.directory().join(name);
-            fs::rename(&path, path.with_extension("old")).unwrap();
-        }
-        program.signal(Signal::SIGHUP);
-        log("log files reopened files=3");
-        assert!(!slow.is_finished(), "there is no draining worker any more");
-        check_outputs(draining.pid, "master.out", "web.err");
-        assert_eq!(slow.join().unwrap(), 200);
-    });
+    };
+    log(" ready pid=", 1);
+    let address = program.address("web");
+    // The second request begins when the first is answered, and is what the drain waits for.
+    let mut stream = connect(address).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    stream.write_all(b"GET /slow?3000 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    assert_eq!(read_reply(&mut stream).unwrap().text(), "hello\n");
+    program.signal(Signal::SIGUSR2);
+    log("reload finished", 1);
+    let is_draining = |worker: &Worker| worker.title.ends_with("draining");
+    let draining =
+        eventually("a worker drains", || program.workers().into_iter().find(is_draining));
+    for name in ["master.out", "master.err", "web.err"] {
+        let path = program.directory().join(name);
+        fs::rename(&path, path.with_extension("old")).unwrap();
+    }
+    program.signal(Signal::SIGHUP);
+    log("log files reopened files=3", 1);
+    check_stream(draining.pid, 1, "master.out");
+    check_stream(draining.pid, 2, "web.err");
+    assert_eq!(read_reply(&mut stream).unwrap().text(), "slow\n");
+    let workers = program.wait_for_workers(WORKERS, 2);
     let check_all = || {
-        check_outputs(program.pid(), "master.out", "master.err");
+        check_stream(program.pid(), 1, "master.out");
+        check_stream(program.pid(), 2, "master.err");
         for worker in program.workers() {
             let error = if worker.server() == "web" { "web.err" } else { "master.err" };
-            check_outputs(worker.pid, "master.out", error);
+            check_stream(worker.pid, 1, "master.out");
+            check_stream(worker.pid, 2, error);
         }
     };
     check_all();
-    program.workers()[0].signal(Signal::SIGKILL);
-    log("crashed, SIGKILL");
-    program.wait_for_workers(WORKERS, 1);
+    workers[0].signal(Signal::SIGKILL);
+    log("crashed, SIGKILL", 1);
+    log("worker ready", 1);
     check_all();
     let files = descriptors(program.pid()).len();
     program.signal(Signal::SIGHUP);
-    program.signal(Signal::SIGHUP);
+    log("log files reopened files=3", 2);
     assert_eq!(descriptors(program.pid()).len(), files, "the master gains descriptors");
     assert_eq!(program.stop(Signal::SIGTERM).code, Some(0));
-}
-
-fn check_outputs(pid: i32, output: &str, error: &str) {
-    let opened = descriptors(pid);
-    for (number, name) in [(1, output), (2, error)] {
-        let target = opened.iter().find(|(own, _)| *own == number);
-        let is_new = target.is_some_and(|(_, target)| Path::new(target).ends_with(name));
-        assert!(is_new, "{pid}: {opened:?}");
-    }
 }
 
 /// A file that cannot be opened again is named, and is written to as before; the others change.
@@ -154,7 +152,7 @@ fn a_file_that_cannot_be_reopened_stays() {
         assert!(error.contains(part), "{error}");
     }
     program.wait_for("log files reopened files=1");
-    check_outputs(program.workers_of("echo")[0].pid, "echo.log", "pipe");
+    check_stream(program.workers_of("echo")[0].pid, 1, "echo.log");
     assert_eq!(get(program.address("web"), "/number?42").unwrap().status, 200);
     assert!(fs::read_to_string(at("moved/web.log")).unwrap().contains("number 42\n"));
     fs::create_dir(at("logs")).unwrap();
@@ -182,7 +180,7 @@ fn a_worker_that_hangs_holds_up_nobody() {
     program.wait_for("log files reopened");
     program.signal(Signal::SIGHUP);
     program.wait_for_nth("log files reopened", 2);
-    program.workers_of("web").iter().for_each(|worker| check_outputs_to(worker.pid, "web.log"));
+    program.workers_of("web").iter().for_each(|worker| check_stream(worker.pid, 1, "web.log"));
     assert_eq!(program.stop(Signal::SIGTERM).code, Some(0));
 }
 
@@ -197,14 +195,17 @@ fn a_worker_without_descriptors_keeps_its_files() {
     let line = program.wait_for("a worker keeps its old log files: too many open files");
     assert!(line.contains(&format!("pid={}", full.pid)), "{line}");
     program.wait_for("log files reopened");
-    check_outputs_to(full.pid, "old");
+    check_stream(full.pid, 1, "old");
     limit_descriptors(full.pid, None);
     program.signal(Signal::SIGHUP);
     program.wait_for_nth("log files reopened", 2);
-    check_outputs_to(full.pid, "web.log");
+    check_stream(full.pid, 1, "web.log");
 }
 
-fn check_outputs_to(pid: i32, output: &str) {
+/// Asserts that a standard stream of a process is a file of this name now.
+fn check_stream(pid: i32, number: u32, name: &str) {
     let opened = descriptors(pid);
-    assert!(opened.iter().any(|(own, target)| *own == 1 && target.ends_with(output)), "{opened:?}");
+    let target = opened.iter().find(|(own, _)| *own == number);
+    let is_there = target.is_some_and(|(_, target)| Path::new(target).ends_with(name));
+    assert!(is_there, "{number} of {pid} is not {name}: {opened:?}");
 }
