@@ -109,3 +109,47 @@ pub(crate) fn command_line(pid: i32) -> Option<String> {
     let words: Vec<_> = words.map(String::from_utf8_lossy).collect();
     (!words.is_empty()).then(|| words.join(" "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::process::Command;
+
+    /// Runs a shell until its end.
+    fn run(script: &str, directory: &tempfile::TempDir) -> Exit {
+        let mut command = Command::new("sh");
+        let command = command.args(["-c", script]).current_dir(directory.path());
+        #[expect(clippy::zombie_processes, reason = "it is waited for as a `Child` of ours")]
+        let started = command.spawn().unwrap();
+        let child = Child::adopt(Pid::from_raw(started.id().cast_signed())).unwrap();
+        poll(&mut [PollFd::new(child.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE).unwrap();
+        child.try_wait().unwrap().expect("an end")
+    }
+
+    #[test]
+    fn ends_are_told_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        for (script, exit) in [
+            ("exit 7", Exit::Code(7)),
+            ("kill -KILL $$", Exit::Signal { number: 9, core: false }),
+            ("ulimit -c 0; kill -ABRT $$", Exit::Signal { number: 6, core: false }),
+        ] {
+            assert_eq!(run(script, &directory), exit, "{script}");
+        }
+    }
+
+    /// Where the kernel puts cores into the working directory, the flag says whether there is one.
+    #[test]
+    fn a_core_is_noticed() {
+        let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
+        if !pattern.starts_with("core") {
+            println!("skipped: cores go to `{}`", pattern.trim());
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let exit = run("ulimit -c unlimited; kill -ABRT $$", &directory);
+        let core = fs::read_dir(directory.path()).unwrap().count() == 1;
+        assert_eq!(exit, Exit::Signal { number: 6, core });
+    }
+}

@@ -30,6 +30,8 @@ fn a_rotation_loses_no_line() {
     let log = program.directory().join("web.log");
     let mut old = Vec::new();
     thread::scope(|scope| {
+        // Also when the test fails, for all clients are waited for.
+        let stopping = SetOnDrop(&stop);
         let load = |_| scope.spawn(|| print_numbers(program.address("web"), &next, &stop));
         let clients: Vec<ScopedJoinHandle<'_, ()>> = (0..4).map(load).collect();
         let printed = |more: u64| {
@@ -51,7 +53,7 @@ fn a_rotation_loses_no_line() {
             assert_eq!(fs::metadata(&moved).unwrap().len(), length, "it was still written to");
             old.push(moved);
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(stopping);
     });
     let texts = old.iter().chain([&log]).map(|path| fs::read_to_string(path).unwrap());
     let text = texts.collect::<String>();
@@ -61,6 +63,15 @@ fn a_rotation_loses_no_line() {
     let all = next.load(Ordering::Relaxed);
     assert!(numbers.iter().copied().eq(0..all), "{} of {all} lines", numbers.len());
     assert_eq!(program.workers().len(), WORKERS);
+}
+
+/// Sets a flag when it goes.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Has the workers print numbers, each once.
@@ -200,6 +211,32 @@ fn a_worker_without_descriptors_keeps_its_files() {
     program.signal(Signal::SIGHUP);
     program.wait_for_nth("log files reopened", 2);
     check_stream(full.pid, 1, "web.log");
+}
+
+/// Many failures at once do not fill the log: some are told, the rest is counted, and the hook hears
+/// of each. What is asked for is no flood.
+#[test]
+fn a_flood_of_failures_is_thinned() {
+    const MANY: usize = 40;
+    let program = fixture().env("RUNNER_SERVER_WEB__WORKERS", "40").spawn().ready();
+    for worker in program.workers_of("web") {
+        worker.signal(Signal::SIGKILL);
+    }
+    program.wait_for_nth("hook worker_exit web", MANY);
+    // Each failure is two messages: of the exit, and of the wait before the next try.
+    let told = eventually("every message is logged or counted", || {
+        let told = program.count("ended: crashed") + program.count("waiting before the next try");
+        let left_out = program.output().into_iter().filter_map(|line| {
+            let (before, _) = line.split_once(" further messages about workers were left out")?;
+            before.rsplit(' ').next()?.parse::<usize>().ok()
+        });
+        (told + left_out.sum::<usize>() == 2 * MANY).then_some(told)
+    });
+    assert!((20..2 * MANY).contains(&told), "{told} were logged");
+    program.wait_for_workers(MANY + 1, 1);
+    let ended = program.stop(Signal::SIGTERM);
+    let exits = ended.lines.iter().filter(|line| line.contains("ended: told to"));
+    assert_eq!(exits.count(), MANY + 1, "{}", ended.text());
 }
 
 /// Asserts that a standard stream of a process is a file of this name now.
