@@ -130,6 +130,7 @@ pub struct WorkerExit {
     pub(crate) generation: u32,
     pub(crate) pid: i32,
     pub(crate) status: ExitStatus,
+    pub(crate) core: bool,
     pub(crate) uptime: Duration,
     pub(crate) cause: String,
     pub(crate) asked: bool,
@@ -164,6 +165,12 @@ impl WorkerExit {
     #[must_use]
     pub fn status(&self) -> ExitStatus {
         self.status
+    }
+
+    /// Whether it left a core dump, see core(5).
+    #[must_use]
+    pub fn dumped_core(&self) -> bool {
+        self.core
     }
 
     /// How long it lived.

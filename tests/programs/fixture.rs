@@ -2,10 +2,15 @@
 
 use runner::http;
 use runner::prelude::*;
+use std::process::Child;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 use tokio::time::sleep;
 
 struct Fixture;
+
+/// What the `start` hook has left running.
+static CHILD: OnceLock<Mutex<Child>> = OnceLock::new();
 
 #[master(name = "fixture")]
 impl Fixture {
@@ -23,6 +28,11 @@ impl Fixture {
                 print!("hook signals {}", String::from_utf8_lossy(&signals.stdout));
                 Ok(())
             }
+            Ok("child") => {
+                let child = std::process::Command::new("sh").args(["-c", "exit 7"]).spawn()?;
+                let _ = CHILD.set(Mutex::new(child));
+                Ok(())
+            }
             Ok("panic") => panic!("told to panic"),
             Ok("thread") => {
                 let forever = || std::thread::sleep(Duration::from_secs(600));
@@ -34,6 +44,10 @@ impl Fixture {
     }
 
     fn stop(&self) {
+        if let Some(child) = CHILD.get() {
+            let status = child.lock().expect("nobody panics with it").wait();
+            println!("hook child {:?}", status.map(|status| status.code()));
+        }
         println!("hook stop");
     }
 
@@ -93,6 +107,20 @@ impl Web {
                 "survived\n".into_response()
             }
             "/random" => format!("{}\n", first_random_number()).into_response(),
+            "/number" => {
+                println!("number {}", number(query));
+                "printed\n".into_response()
+            }
+            "/orphan" => {
+                let script = "sleep 600 </dev/null >/dev/null 2>&1 &";
+                std::process::Command::new("sh").args(["-c", script]).status()?;
+                "left behind\n".into_response()
+            }
+            "/eat" => {
+                let mebibytes = usize::try_from(number(query))?;
+                std::hint::black_box(vec![1_u8; mebibytes << 20].leak());
+                "eaten\n".into_response()
+            }
             "/stdin" => {
                 let mut line = String::new();
                 std::io::stdin().read_line(&mut line)?;

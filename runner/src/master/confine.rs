@@ -1,6 +1,6 @@
 //! From the options of a server to what its workers are allowed and limited to.
 
-use super::prepare::Errors;
+use super::errors::Errors;
 use crate::config::{Origin, ServerSettings, Sourced};
 use crate::os::affinity;
 use crate::os::capability::Capabilities;

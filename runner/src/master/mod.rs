@@ -4,11 +4,16 @@
 //! for their ends, tells the supervisor, and does what the supervisor wants.
 
 mod confine;
+mod errors;
+mod flood;
 mod live;
+mod logs;
+mod orphans;
 mod prepare;
 mod report;
 mod run;
 mod spawn;
+mod vitals;
 mod wait;
 
 pub(crate) use prepare::prepare;

@@ -1,17 +1,17 @@
 //! Everything that can go wrong before the first fork: users, files, addresses, the pid file.
 
 use super::confine::confine;
-use crate::config::{Config, MasterConfig, Origin, ServerConfig, Sourced};
+use super::errors::Errors;
+use super::logs::Streams;
+use crate::config::{Config, MasterConfig, ServerConfig, Sourced};
 use crate::listener::{BindError, Listeners, Request};
 use crate::os::daemon;
 use crate::os::pidfile::{PidFile, PidFileError};
-use crate::os::stdio::{Stdio, open_input, open_output};
+use crate::os::stdio::Stdio;
 use crate::server::{Limits, Serve};
 use crate::spec::Kind;
 use crate::worker::Confinement;
 use nix::sys::stat::{Mode, umask};
-use std::fmt::Display;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,26 +37,6 @@ pub(crate) struct Server {
     pub(crate) stdio: Stdio,
 }
 
-/// What went wrong, all of it, a line each.
-#[derive(Default)]
-pub(super) struct Errors(Vec<String>);
-
-impl Errors {
-    /// Notes that the option `key` cannot be had.
-    pub(super) fn push(&mut self, key: &str, problem: impl Display, origin: &Origin) {
-        self.0.push(format!("{key}: {problem} ({})", origin.clause()));
-    }
-
-    pub(super) fn keep<T>(
-        &mut self,
-        key: &str,
-        origin: &Origin,
-        result: Result<T, impl Display>,
-    ) -> Option<T> {
-        result.map_err(|problem| self.push(key, problem, origin)).ok()
-    }
-}
-
 /// Looks up, opens, locks and binds what the configuration names. An error leaves nothing behind
 /// but log files.
 pub(crate) fn prepare(config: Config, serve: Vec<Arc<dyn Serve>>) -> Result<Prepared, Vec<String>> {
@@ -67,20 +47,20 @@ pub(crate) fn prepare(config: Config, serve: Vec<Arc<dyn Serve>>) -> Result<Prep
         umask(Mode::from_bits_truncate(mask));
     }
     let pid_file = master.pid_file.as_ref().map(lock_pid_file).transpose()?;
-    let stdio = open_stdio("master", &master.stdin, &master.stdout, &master.stderr, &mut errors);
+    let stdio = Streams::of_master(&master).open(&mut errors);
     let servers: Vec<_> = servers
         .into_iter()
         .zip(serve)
         .filter_map(|(config, serve)| prepare_server(config, serve, &mut errors))
         .collect();
     enter_directory(&master, &mut errors);
-    if errors.0.is_empty() {
+    if errors.is_empty() {
         Ok(Prepared { config: master, servers, stdio, pid_file })
     } else {
         if let Some(pid_file) = pid_file {
             pid_file.remove();
         }
-        Err(errors.0)
+        Err(errors.into())
     }
 }
 
@@ -91,7 +71,7 @@ fn prepare_server(
 ) -> Option<Server> {
     let key = format!("server.{}", config.key);
     let settings = &config.settings;
-    let stdio = open_stdio(&key, &settings.stdin, &settings.stdout, &settings.stderr, errors);
+    let stdio = Streams::of_server(&config).open(errors);
     let confinement = confine(&key, settings, errors);
     let request = Request {
         addresses: settings.bind.value.clone(),
@@ -147,28 +127,8 @@ fn lock_pid_file(path: &Sourced<PathBuf>) -> Result<PidFile, Vec<String>> {
         };
         let mut errors = Errors::default();
         errors.push("master.pid_file", problem, &path.origin);
-        errors.0
+        errors.into()
     })
-}
-
-fn open_stdio(
-    key: &str,
-    stdin: &Option<Sourced<PathBuf>>,
-    stdout: &Option<Sourced<PathBuf>>,
-    stderr: &Option<Sourced<PathBuf>>,
-    errors: &mut Errors,
-) -> Stdio {
-    let mut open =
-        |name: &str, path: &Option<Sourced<PathBuf>>, open: fn(&Path) -> io::Result<File>| {
-            let path = path.as_ref()?;
-            let explain = |error| format!("cannot open `{}`: {error}", path.value.display());
-            errors.keep(&format!("{key}.{name}"), &path.origin, open(&path.value).map_err(explain))
-        };
-    Stdio {
-        stdin: open("stdin", stdin, open_input),
-        stdout: open("stdout", stdout, open_output),
-        stderr: open("stderr", stderr, open_output),
-    }
 }
 
 fn explain_bind(error: &io::Error) -> String {

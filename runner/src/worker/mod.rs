@@ -1,5 +1,6 @@
 //! A worker process, from the fork to its exit: the only place where an async runtime is built.
 
+mod channel;
 mod confine;
 mod heart;
 mod panics;

@@ -33,7 +33,7 @@ pub(crate) struct Seed {
     pub(crate) serve: Arc<dyn Serve>,
     pub(crate) limits: Limits,
     pub(crate) listeners: Vec<TcpListener>,
-    /// READY or a reason goes out here; its end is the end of the master.
+    /// READY or a reason goes out here, new log files come in; its end is the end of the master.
     pub(crate) channel: UnixStream,
     /// Where the worker shows what it does.
     pub(crate) row: Row,

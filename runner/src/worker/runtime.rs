@@ -1,5 +1,6 @@
 //! The async half of a worker: its runtime, its signals and its server.
 
+use super::channel;
 use super::heart::beat;
 use super::process::{EXIT_DONE, Seed, fail, say, show};
 use crate::error::Error;
@@ -12,9 +13,9 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::{JoinHandle, spawn};
 use tokio::time::sleep;
 
 /// How long the server may still take for its `worker_stop` when it was told to end at once.
@@ -106,7 +107,8 @@ fn jittered(most: u64, random: u64) -> u64 {
 struct Master {
     stop: Signal,
     drain: Signal,
-    channel: tokio::net::UnixStream,
+    /// Ends when the master does.
+    channel: JoinHandle<()>,
 }
 
 impl Master {
@@ -117,7 +119,7 @@ impl Master {
         let drain = signal(SignalKind::quit())?;
         let channel = channel.try_clone()?;
         channel.set_nonblocking(true)?;
-        let channel = tokio::net::UnixStream::from_std(channel)?;
+        let channel = spawn(channel::obey(tokio::net::UnixStream::from_std(channel)?));
         unblock()?;
         Ok(Self { stop, drain, channel })
     }
@@ -142,12 +144,10 @@ impl Master {
 }
 
 /// Waits for the word to drain, or for the end of the master, which means the same.
-async fn drain_asked(drain: &mut Signal, channel: &mut tokio::net::UnixStream) {
-    let mut byte = [0];
+async fn drain_asked(drain: &mut Signal, channel: &mut JoinHandle<()>) {
     tokio::select! {
         _ = drain.recv() => {}
-        // The master never writes: whatever this returns, there is no master any more.
-        _ = channel.read(&mut byte) => {
+        _ = channel => {
             tracing::warn!("the master is gone, draining");
         }
     }
