@@ -5,7 +5,7 @@ use super::prepare::Server;
 use super::run::MasterProcess;
 use crate::error::{Error, Result};
 use crate::hooks::{self, Hooks};
-use crate::os::signal;
+use crate::os::signal::{self, Signals};
 use crate::spec::ExitStatus;
 use crate::supervisor::{
     Cause, Command, Event, Generation, Reason, ReloadError, Report, SlotId, StartFailure, Stop,
@@ -164,20 +164,8 @@ impl MasterProcess {
         }
     }
 
-    /// Runs a hook. Its error or panic is logged and ends nothing.
     fn hook(&self, name: &str, run: impl FnOnce(&dyn Hooks, &hooks::Master) -> Result) -> Result {
-        let hook = || {
-            let hook = AssertUnwindSafe(|| run(&*self.hooks, &self.info));
-            catch_unwind(hook).unwrap_or_else(|_| Err(Error::msg("panicked")))
-        };
-        let result = match &self.signals {
-            Some(signals) => signals.unblocked(hook),
-            None => hook(),
-        };
-        if let Err(error) = &result {
-            tracing::error!(hook = name, %error, "hook failed");
-        }
-        result
+        call_hook(name, self.signals.as_ref(), || run(&*self.hooks, &self.info))
     }
 
     fn name(&self, slot: SlotId) -> &str {
@@ -192,6 +180,21 @@ impl MasterProcess {
     fn place(&self, slot: SlotId, generation: Generation) -> String {
         format!("{} {}/{generation}", self.name(slot), slot.slot)
     }
+}
+
+/// Runs a hook, with its signals let through. Its error or panic is logged.
+pub(super) fn call_hook(
+    name: &str,
+    signals: Option<&Signals>,
+    run: impl FnOnce() -> Result,
+) -> Result {
+    let hook =
+        || catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(Error::msg("panicked")));
+    let result = match signals {
+        Some(signals) => signals.unblocked(hook),
+        None => hook(),
+    };
+    result.inspect_err(|error| tracing::error!(hook = name, %error, "hook failed"))
 }
 
 /// Prints what is served where.

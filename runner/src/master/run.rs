@@ -3,12 +3,14 @@
 use super::flood::Flood;
 use super::live::{Live, Word};
 use super::prepare::{Prepared, Server};
-use super::report::log_listeners;
+use super::report::{call_hook, log_listeners};
 use super::wait::{Happened, wait};
 use crate::config::MasterConfig;
+use crate::error::Result;
 use crate::hooks::{Hooks, Master, ServerInfo};
 use crate::listener::Listeners;
 use crate::os::daemon::{self, Launcher};
+use crate::os::image::Image;
 use crate::os::oom::OomWatch;
 use crate::os::orphans;
 use crate::os::pidfile::PidFile;
@@ -16,7 +18,7 @@ use crate::os::process::Signal;
 use crate::os::signal::Signals;
 use crate::os::stdio::{Stdio, open_input, open_output};
 use crate::os::title::{self, Title};
-use crate::spec::{ExitStatus, Term};
+use crate::spec::{ExitStatus, Spawn, Term};
 use crate::supervisor::{
     Action, Command, Event, Generation, Leave, Pid, Recycle, Scale, ServerSettings, Settings,
     SlotId, Stop, Supervisor,
@@ -34,6 +36,8 @@ pub(super) struct MasterProcess {
     pub(super) hooks: Box<dyn Hooks>,
     pub(super) info: Master,
     pub(super) title: Option<Title>,
+    /// The program, if workers are made by executing it.
+    pub(super) image: Option<Image>,
     /// None in a child only, which closes them.
     pub(super) signals: Option<Signals>,
     pub(super) pid_file: Option<PidFile>,
@@ -55,7 +59,10 @@ const NO_DAEMON: &str = "as process 1 there is nobody to return to; use `run`, w
 /// Runs the program until it has stopped; what it returns is its exit code.
 ///
 /// With `daemonize` the caller's process waits for READY and exits; this returns in the daemon.
-pub(crate) fn run(mut prepared: Prepared, hooks: Box<dyn Hooks>) -> Result<u8, String> {
+pub(crate) fn run(
+    mut prepared: Prepared,
+    hooks: Box<dyn Hooks>,
+) -> std::result::Result<u8, String> {
     let mut pid_file = prepared.pid_file.take();
     let mut launcher = None;
     match begin(prepared, hooks, &mut pid_file, &mut launcher) {
@@ -81,7 +88,7 @@ fn begin(
     hooks: Box<dyn Hooks>,
     pid_file: &mut Option<PidFile>,
     launcher: &mut Option<Launcher>,
-) -> Result<MasterProcess, String> {
+) -> std::result::Result<MasterProcess, String> {
     if prepared.config.daemonize.value {
         if orphans::is_init() {
             return Err(NO_DAEMON.to_owned());
@@ -99,8 +106,12 @@ fn begin(
 }
 
 impl MasterProcess {
-    fn new(prepared: Prepared, hooks: Box<dyn Hooks>, signals: Signals) -> io::Result<Self> {
+    fn new(prepared: Prepared, hooks: Box<dyn Hooks>, signals: Signals) -> Result<Self> {
         let Prepared { config, servers, stdio, pid_file } = prepared;
+        let image = match config.spawn.value {
+            Spawn::Fork => None,
+            Spawn::Exec => Some(Image::of_this_process()?),
+        };
         let title = Title::prepare();
         let name = format!("{}: master", config.name.value);
         title::name_process(&name);
@@ -109,6 +120,9 @@ impl MasterProcess {
         }
         log_listeners(&servers);
         if config.daemonize.value { fill(stdio)? } else { stdio }.redirect()?;
+        if image.is_none() {
+            call_hook("preload", Some(&signals), || hooks.preload())?;
+        }
         let info = describe(&config.name.value, &servers);
         let settings: Vec<_> = servers.iter().map(supervisor_settings).collect();
         let flood = Flood::new(servers.len());
@@ -120,6 +134,7 @@ impl MasterProcess {
             hooks,
             info,
             title,
+            image,
             signals: Some(signals),
             pid_file,
             launcher: None,
@@ -282,7 +297,11 @@ impl MasterProcess {
     }
 
     /// Forks a worker, in a slot that gets its sockets if it is new.
-    fn make_worker(&mut self, slot: SlotId, generation: Generation) -> Result<i32, String> {
+    fn make_worker(
+        &mut self,
+        slot: SlotId,
+        generation: Generation,
+    ) -> std::result::Result<i32, String> {
         let listeners = &mut self.servers[slot.server].listeners;
         listeners
             .grow(slot.slot + 1)
