@@ -6,6 +6,7 @@
 mod bad_input;
 mod crash;
 mod daemon;
+mod exec;
 mod health;
 mod hooks;
 mod limits;
