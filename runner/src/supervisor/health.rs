@@ -55,6 +55,8 @@ impl Health {
     /// Asks what is to be known by now. Returns whether the worker is too old.
     pub(super) fn look(&mut self, pid: Pid, now: Time, actions: &mut Actions) -> bool {
         if self.look_at <= now {
+            // Whoever looks late may have stood still himself, and the worker with him.
+            self.doubted &= now <= self.look_at.saturating_add(DOUBT);
             self.look_at = now.saturating_add(DOUBT);
             actions.read_heartbeat(pid);
         }

@@ -41,6 +41,7 @@ impl Server {
             drain: own.drain_timeout.saturating_add(all.drain_margin),
             stop: all.stop_grace,
             abort: all.abort_grace,
+            rest: all.stable_after,
             vitals: Vitals {
                 heartbeat_timeout: own.heartbeat_timeout,
                 max_lifetime: own.max_lifetime,
@@ -89,11 +90,14 @@ impl Server {
         retire_delay: Time,
         actions: &mut Actions,
     ) {
-        let successors = count(&self.slots, Slot::has_successor);
-        let mut surge = self.settings.max_surge.rounded_up(self.target).saturating_sub(successors);
-        let needed =
-            self.target.saturating_sub(self.settings.max_unavailable.rounded_down(self.target));
-        let mut spare = count(&self.slots, Slot::is_serving).saturating_sub(needed);
+        let (surge, unavailable) = self.budget();
+        let mut surge = surge.saturating_sub(count(&self.slots, Slot::has_successor));
+        let needed = self.target.saturating_sub(unavailable);
+        let serving = count(&self.slots, Slot::is_serving);
+        // Since they were told to retire, others may have failed, or more may be wanted.
+        let missing = needed.saturating_sub(serving) as usize;
+        self.slots.iter_mut().filter(|it| it.is_retiring()).take(missing).for_each(Slot::stay);
+        let mut spare = serving.saturating_sub(needed);
         for slot in &mut self.slots {
             let renewed = slot.wants_successor(generation, reloading);
             if renewed && surge > 0 {
@@ -104,6 +108,14 @@ impl Server {
                 spare -= 1;
             }
         }
+    }
+
+    /// How many successors there may be, and how many fewer may serve. A part of few workers may come
+    /// to none of both, and then nobody could ever be replaced.
+    fn budget(&self) -> (u32, u32) {
+        let surge = self.settings.max_surge.rounded_up(self.target);
+        let unavailable = self.settings.max_unavailable.rounded_down(self.target);
+        (surge, if surge == 0 { unavailable.max(1) } else { unavailable })
     }
 
     /// Makes all workers leave.
@@ -157,12 +169,14 @@ impl Server {
         self.settings.max_restarts.unwrap_or(default)
     }
 
-    /// Why nothing here serves or will, if that is so: all slots are given up.
-    pub(super) fn hopeless(&self, generation: Generation) -> Option<StartFailure> {
-        if self.slots.iter().any(Slot::has_hope) {
-            return None;
-        }
-        let slot = self.slots.first()?;
+    /// Whether anything here serves or will: not all slots are given up.
+    pub(super) fn has_hope(&self) -> bool {
+        self.slots.iter().any(Slot::has_hope)
+    }
+
+    /// Why its first worker does not serve, if one is wanted.
+    pub(super) fn last_failure(&self, generation: Generation) -> Option<StartFailure> {
+        let slot = self.wanted().next()?;
         let reason = slot.last_failure()?.clone();
         Some(StartFailure { slot: slot.id, generation, reason })
     }

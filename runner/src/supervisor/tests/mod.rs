@@ -30,6 +30,7 @@ use super::*;
 mod crash;
 mod escalation;
 mod health;
+mod mistakes;
 mod properties;
 mod recycle;
 mod reload;
