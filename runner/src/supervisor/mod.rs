@@ -47,18 +47,20 @@
 //! # Generations
 //!
 //! A reload or restart begins a generation. A reload *fails* when a successor of its generation
-//! does not become READY: those not READY yet are stopped, the old workers stay, the new ones that
-//! are READY stay as well, and vacant slots are filled with the generation that was there before.
-//! It does not fail at once in a slot where nobody serves (there is nothing to protect, and a
+//! does not become READY, or one in a slot that was emptied for it: those not READY yet are stopped,
+//! the old workers stay, the new ones that are READY stay as well, and vacant slots are filled with
+//! the generation that was there before.
+//! It does not fail at once in a slot where nobody served (there is nothing to protect, and a
 //! holder that dies makes its successor the holder): such a failure backs off like any other, the
-//! reload goes on, and the failure is its result in the end.
+//! reload goes on while it can, and the failure is its result in the end.
 //! A newer reload or a restart supersedes the one in progress; what is not READY is stopped.
 //!
 //! Invariant: nothing here reads a clock, makes a system call or knows who drives it: the same
 //! calls give the same actions.
 //! Invariant: an old worker is told to drain only when its successor is READY.
-//! Invariant: a slot has one holder, and a successor only while the holder is of an older
-//! generation; so two workers of one generation never serve in it.
+//! Invariant: a slot has one holder, and a successor is forked only for one that serves and is due or
+//! of an older generation; two workers never serve in it but for the moment in which the successor
+//! is READY and the holder is told to drain.
 //! Invariant: once a stop has begun nothing is forked, and `Finish` is the last action.
 //! Invariant: every state of a worker but `Ready` has a deadline, after which it is killed; after
 //! that only its exit is waited for.
@@ -71,6 +73,7 @@ mod elastic;
 mod event;
 mod health;
 mod intensity;
+mod leaving;
 mod server;
 mod settings;
 mod slot;
@@ -114,7 +117,7 @@ pub(crate) struct SlotId {
 const NEVER: Time = Time::MAX;
 
 /// The state machine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Supervisor {
     settings: Settings,
     servers: Vec<Server>,
@@ -131,7 +134,7 @@ pub(crate) struct Supervisor {
 }
 
 /// What the program is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Mode {
     Starting,
     Running,
@@ -147,7 +150,7 @@ impl Mode {
 }
 
 /// A reload in progress.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Reload {
     /// The generation to return to if it fails.
     previous: Generation,

@@ -15,7 +15,7 @@ const RESTARTS_PER_WORKER: u32 = 5;
 
 /// The slots of a server, in their order. There are never fewer; those that are not wanted any more
 /// are empty, or about to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Server {
     index: usize,
     pub(super) slots: Vec<Slot>,

@@ -3,7 +3,7 @@
 use super::Time;
 
 /// What holds for every server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Settings {
     /// How long a worker that was told to stop may take before it is killed. Default: 3 s.
     pub(crate) stop_grace: Time,
@@ -37,7 +37,7 @@ pub(crate) struct Settings {
 }
 
 /// What one server is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ServerSettings {
     /// How many slots it has at first. Zero is a server without processes. Default: 1.
     pub(crate) workers: u32,
@@ -66,7 +66,7 @@ pub(crate) struct ServerSettings {
 }
 
 /// A part of a server's workers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Share {
     Count(u32),
     Percent(u32),

@@ -2,18 +2,15 @@
 
 use super::action::{Actions, Leave, Reason, Recycle, Report, StartFailure};
 use super::backoff::{BackOff, Jitter};
+use super::leaving::Leaving;
 use super::worker::{Limits, Worker};
 use super::{Generation, NEVER, Pid, Settings, SlotId, State, Time, WorkerStatus};
 
-/// How many replaced workers of a slot may drain at the same time. The next one makes the oldest
-/// stop, and no further one comes before one has exited.
-const MAX_DRAINING: usize = 4;
-
 /// A numbered place for a worker of a server.
 ///
-/// Two workers of one generation can never serve in it: there is one holder, and a successor is
-/// forked only for a holder of an older generation.
-#[derive(Clone, Debug)]
+/// Two workers can never serve in it: there is one holder, and it is told to drain in the moment in
+/// which its successor is READY.
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Slot {
     pub(super) id: SlotId,
     limits: Limits,
@@ -21,8 +18,8 @@ pub(super) struct Slot {
     holder: Option<Worker>,
     /// The one that takes the holder's place when it is READY, or when the holder exits.
     successor: Option<Worker>,
-    /// Those that had the slot and are on their way out, oldest first.
-    leaving: Vec<Worker>,
+    /// Those that had the slot.
+    leaving: Leaving,
     /// The generation of the fork that was asked for and is not answered yet.
     forking: Option<Generation>,
     /// When a vacant slot may be filled.
@@ -43,7 +40,7 @@ pub(super) struct Slot {
 }
 
 /// Where in its slot a worker was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Seat {
     Holder,
     Successor,
@@ -51,7 +48,7 @@ pub(super) enum Seat {
 }
 
 /// A worker will not become READY.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Setback {
     pub(super) seat: Seat,
     /// Whether it was to take the place of one that served.
@@ -66,7 +63,7 @@ impl Slot {
             limits,
             holder: None,
             successor: None,
-            leaving: Vec::new(),
+            leaving: Leaving::default(),
             forking: None,
             fork_at: Time::ZERO,
             back_off: BackOff::default(),
@@ -160,8 +157,7 @@ impl Slot {
         if self.forking != Some(generation) {
             // The fork was withdrawn too late. The process is ours all the same.
             worker.leave(Leave::Stop, now, actions);
-            self.leaving.push(worker);
-            return;
+            return self.leaving.push(worker, now, actions);
         }
         self.forking = None;
         let seat = if self.holder.is_none() { &mut self.holder } else { &mut self.successor };
@@ -201,8 +197,7 @@ impl Slot {
         {
             self.retire_at = None;
             replaced.leave(Leave::Drain, now, actions);
-            self.leaving.push(replaced);
-            self.bound_draining(now, actions);
+            self.leaving.push(replaced, now, actions);
         }
     }
 
@@ -264,16 +259,15 @@ impl Slot {
         }
         if self.wanted {
             self.emptied = true;
-        } else {
-            self.leaving.extend(self.holder.take());
-            self.bound_draining(now, actions);
+        } else if let Some(worker) = self.holder.take() {
+            self.leaving.push(worker, now, actions);
         }
     }
 
     /// Kills the workers whose time is up.
     pub(super) fn expire(&mut self, now: Time, actions: &mut Actions) -> Option<Setback> {
         let mut setback = None;
-        for worker in &mut self.leaving {
+        for worker in self.leaving.iter_mut() {
             worker.expire(now, actions);
         }
         let seats = [(Seat::Holder, &mut self.holder), (Seat::Successor, &mut self.successor)];
@@ -298,8 +292,7 @@ impl Slot {
         if let Some(worker) = self.successor.take_if(|worker| worker.pid == pid) {
             return Some((Seat::Successor, worker));
         }
-        let index = self.leaving.iter().position(|worker| worker.pid == pid)?;
-        Some((Seat::Leaving, self.leaving.remove(index)))
+        Some((Seat::Leaving, self.leaving.take_if(|worker| worker.pid == pid)?))
     }
 
     /// Notes why it has no worker.
@@ -373,15 +366,6 @@ impl Slot {
         }
     }
 
-    /// Stops the oldest that drain, if they are too many.
-    fn bound_draining(&mut self, now: Time, actions: &mut Actions) {
-        let draining = self.leaving.iter().filter(|worker| worker.is_draining()).count();
-        let surplus = draining.saturating_sub(MAX_DRAINING);
-        for worker in self.leaving.iter_mut().filter(|worker| worker.is_draining()).take(surplus) {
-            worker.leave(Leave::Stop, now, actions);
-        }
-    }
-
     // What is the case.
 
     /// Whether it waits for a holder that was not asked for yet.
@@ -439,12 +423,7 @@ impl Slot {
         let due = self.holder.as_ref().is_some_and(Worker::is_due);
         let outdated = self.is_outdated(generation);
         let asked = (reloading && outdated) || (self.renew_at.is_none() && (due || outdated));
-        asked && self.wanted && self.is_serving() && !self.has_successor() && !self.is_crowded()
-    }
-
-    /// Whether there is no room for another process.
-    fn is_crowded(&self) -> bool {
-        self.leaving.len() > MAX_DRAINING
+        asked && self.wanted && self.is_serving() && !self.has_successor() && !self.leaving.is_crowded()
     }
 
     /// Whether a worker comes or goes here, after which a reload may go on.
@@ -481,7 +460,7 @@ impl Slot {
 
     /// When it is filled if it is vacant, or `NEVER`.
     pub(super) fn fill_at(&self) -> Time {
-        if self.is_vacant() && !self.is_crowded() { self.fork_at } else { NEVER }
+        if self.is_vacant() && !self.leaving.is_crowded() { self.fork_at } else { NEVER }
     }
 
     /// A line for each process, and one for a slot that waits for a holder.

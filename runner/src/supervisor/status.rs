@@ -5,7 +5,7 @@ use super::worker::Phase;
 use super::{Generation, Pid, SlotId, Time};
 
 /// A server as it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ServerStatus {
     /// How many workers it is to have.
     pub(crate) target: u32,
@@ -18,7 +18,7 @@ pub(crate) struct ServerStatus {
 }
 
 /// One process, or one slot that waits for one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct WorkerStatus {
     pub(crate) slot: SlotId,
     /// In a slot without process, the generation of the next one.
@@ -31,7 +31,7 @@ pub(crate) struct WorkerStatus {
 }
 
 /// How far a worker is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum State {
     /// Forked, not READY yet.
     Starting,

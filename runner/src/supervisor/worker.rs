@@ -10,7 +10,7 @@ use super::{ExitStatus, Generation, NEVER, Pid, SlotId, Time};
 const EX_CONFIG: i32 = 78;
 
 /// A process that has been forked and not yet reaped.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Worker {
     pub(super) pid: Pid,
     pub(super) generation: Generation,
@@ -30,7 +30,7 @@ pub(super) struct Worker {
 }
 
 /// How far a worker is. It only ever moves on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
     /// Forked, not READY.
     Starting,
@@ -41,7 +41,7 @@ pub(super) enum Phase {
 }
 
 /// How long a worker of a server may take for what.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Limits {
     pub(super) start: Time,
     pub(super) drain: Time,
