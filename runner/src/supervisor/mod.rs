@@ -81,6 +81,8 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod worker;
+#[cfg(any(test, fuzzing))]
+mod world;
 
 use std::time::Duration;
 

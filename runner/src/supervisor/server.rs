@@ -93,12 +93,12 @@ impl Server {
         let (surge, unavailable) = self.budget();
         let mut surge = surge.saturating_sub(count(&self.slots, Slot::has_successor));
         let needed = self.target.saturating_sub(unavailable);
-        let serving = count(&self.slots, Slot::is_serving);
-        // Since they were told to retire, others may have failed, or more may be wanted.
-        let missing = needed.saturating_sub(serving) as usize;
-        self.slots.iter_mut().filter(|it| it.is_retiring()).take(missing).for_each(Slot::stay);
-        let mut spare = serving.saturating_sub(needed);
-        for slot in &mut self.slots {
+        self.keep_who_is_needed(needed, generation);
+        let mut spare = count(&self.slots, Slot::is_serving).saturating_sub(needed);
+        // The oldest first, or those that are due again soon would leave no budget to the others.
+        let mut slots: Vec<_> = self.slots.iter_mut().collect();
+        slots.sort_by_key(|slot| slot.held_since());
+        for slot in slots {
             let renewed = slot.wants_successor(generation, reloading);
             if renewed && surge > 0 {
                 slot.replace(generation, actions);
@@ -106,6 +106,18 @@ impl Server {
             } else if (renewed || slot.is_surplus()) && spare > 0 {
                 slot.retire(now.saturating_add(retire_delay));
                 spare -= 1;
+            }
+        }
+    }
+
+    /// Keeps those that are about to retire if there is no reason any more, or too few serve: since
+    /// then the reload may have failed, others may have failed, or more may be wanted.
+    fn keep_who_is_needed(&mut self, needed: u32, generation: Generation) {
+        let mut missing = needed.saturating_sub(count(&self.slots, Slot::is_serving));
+        for slot in self.slots.iter_mut().filter(|slot| slot.is_retiring()) {
+            if missing > 0 || !slot.is_to_go(generation) {
+                slot.stay();
+                missing = missing.saturating_sub(1);
             }
         }
     }

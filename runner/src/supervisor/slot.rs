@@ -412,18 +412,28 @@ impl Slot {
         self.is_ready() && self.holder.as_ref().is_some_and(|it| it.generation < generation)
     }
 
+    /// When its holder was forked.
+    pub(super) fn held_since(&self) -> Option<Time> {
+        self.holder.as_ref().map(|holder| holder.forked_at)
+    }
+
     pub(super) fn has_successor(&self) -> bool {
         self.successor.is_some() || (self.holder.is_some() && self.forking.is_some())
+    }
+
+    /// Whether there is a reason for its holder to go.
+    pub(super) fn is_to_go(&self, generation: Generation) -> bool {
+        let due = self.holder.as_ref().is_some_and(Worker::is_due);
+        !self.wanted || due || self.is_outdated(generation)
     }
 
     /// Whether its holder is to be replaced now: it is due, or older than `generation`. Such a one
     /// was not wanted when the others were reloaded, or they are with `reloading`, which does not
     /// wait.
     pub(super) fn wants_successor(&self, generation: Generation, reloading: bool) -> bool {
-        let due = self.holder.as_ref().is_some_and(Worker::is_due);
-        let outdated = self.is_outdated(generation);
-        let asked = (reloading && outdated) || (self.renew_at.is_none() && (due || outdated));
-        asked && self.wanted && self.is_serving() && !self.has_successor() && !self.leaving.is_crowded()
+        let at_once = self.renew_at.is_none() || (reloading && self.is_outdated(generation));
+        let free = self.is_serving() && !self.has_successor() && !self.leaving.is_crowded();
+        self.wanted && self.is_to_go(generation) && at_once && free
     }
 
     /// Whether a worker comes or goes here, after which a reload may go on.
@@ -465,20 +475,10 @@ impl Slot {
 
     /// A line for each process, and one for a slot that waits for a holder.
     pub(super) fn status(&self, generation: Generation) -> impl Iterator<Item = WorkerStatus> {
-        let until = self.fork_at;
-        let state = if self.given_up {
-            State::Failed { until: Some(until).filter(|until| *until != NEVER) }
-        } else {
-            State::BackOff { until }
-        };
-        let waiting = WorkerStatus { slot: self.id, generation, pid: None, since: until, state };
-        let workers = self.workers().map(|worker| WorkerStatus {
-            slot: self.id,
-            generation: worker.generation,
-            pid: Some(worker.pid),
-            since: worker.forked_at,
-            state: State::of(worker.phase),
-        });
+        let (slot, until) = (self.id, self.fork_at);
+        let state = State::waiting(until, self.given_up);
+        let waiting = WorkerStatus { slot, generation, pid: None, since: until, state };
+        let workers = self.workers().map(move |worker| WorkerStatus::of(slot, worker));
         self.is_vacant().then_some(waiting).into_iter().chain(workers)
     }
 

@@ -187,6 +187,28 @@ fn a_reload_without_room_for_two_did_not_go_back() {
     );
 }
 
+/// It took a worker with it that was to go for the reload only.
+#[test]
+fn a_reload_that_had_failed_retired_a_worker() {
+    check(
+        "
+        server 2 surge=1 unavailable=1
+            fork 0.0 g1 = 100
+            fork 0.1 g1 = 101
+        ready all
+            100 ready in 0ns
+            101 ready in 0ns
+            started
+        reload
+            fork 0.0 g2 = 102
+        exit 102 code 1
+            102 crashed, exit code 1 after 0ns
+            no reload g2: 0.0 g2 ended with exit code 1 before it was ready
+        +10s
+        ",
+    );
+}
+
 /// A slot that was empty before used up the budget, and no reload could end.
 #[test]
 fn a_reload_waited_for_a_slot_that_fails() {

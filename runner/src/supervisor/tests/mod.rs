@@ -38,7 +38,6 @@ mod restart;
 mod scale;
 mod start;
 mod stop;
-mod world;
 
 /// Plays the script and compares what is done with what the script says.
 #[track_caller]
