@@ -12,7 +12,7 @@ use std::fmt;
 /// assert_eq!(Share::Percent(25).rounded_down(10), 2);
 /// assert_eq!(Share::Percent(25).to_string(), "25%");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Share {
     /// This many, however many there are.
     Count(u32),
