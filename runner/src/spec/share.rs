@@ -52,14 +52,15 @@ impl Share {
     /// How many workers more and how many fewer than `workers` there may be while some are
     /// replaced; nothing when both shares are zero and so nothing can be replaced.
     ///
-    /// An unavailable share that is not zero but less than one worker allows for one more instead.
+    /// Without any surge, an unavailable share that is less than one worker is one: there is no
+    /// other way to replace any.
     pub(crate) fn budget(surge: Self, unavailable: Self, workers: u32) -> Option<(u32, u32)> {
         if surge.is_zero() && unavailable.is_zero() {
             return None;
         }
+        let more = surge.rounded_up(workers);
         let fewer = unavailable.rounded_down(workers);
-        let more = surge.rounded_up(workers).max(u32::from(fewer == 0));
-        Some((more, fewer))
+        Some((more, if more == 0 { fewer.max(1) } else { fewer }))
     }
 
     fn is_zero(self) -> bool {

@@ -125,7 +125,7 @@ impl Server {
     /// How many successors there may be, and how many fewer may serve.
     fn budget(&self) -> (u32, u32) {
         let ServerSettings { max_surge, max_unavailable, .. } = self.settings;
-        Share::budget(max_surge, max_unavailable, self.target).unwrap_or((1, 0))
+        Share::budget(max_surge, max_unavailable, self.target).unwrap_or((0, 1))
     }
 
     /// Makes all workers leave.

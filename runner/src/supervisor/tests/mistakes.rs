@@ -144,10 +144,13 @@ fn no_budget_was_left_of_a_share() {
             100 ready in 0ns
             started
         reload
+        +100ms
+            100ms drain 100
+        exit 100 code 0
+            100 asked, exit code 0 after 100ms
             fork 0.0 g2 = 101
         ready all
             101 ready in 0ns
-            drain 100
             reloaded g2
         ",
     );

@@ -207,10 +207,9 @@ impl World {
         let serves = |slot| self.processes.values().any(|it| it.slot == slot && it.serves());
         let starting = self.processes.values().filter(|it| it.is_starting());
         let successors = starting.filter(|it| it.slot.server == server && serves(it.slot)).count();
-        // The fork may have been wanted before there was to be another number of workers.
-        let targets = [self.target(server), self.witness.targets[server]];
-        let surges = targets.map(|target| budget(&self.servers[server], target).0);
-        let surge = surges[0].max(surges[1]);
+        // The fork may have been wanted before there were to be fewer workers.
+        let target = self.target(server).max(self.witness.targets[server]);
+        let surge = budget(&self.servers[server], target).0;
         assert!(successors < surge as usize, "{successors} and one more successors");
     }
 
@@ -271,5 +270,5 @@ fn budget(server: &ServerSettings, target: u32) -> (u32, u32) {
         Share::Count(count) => count,
         Share::Percent(percent) => target * percent / 100,
     };
-    if (surge, unavailable) == (0, 0) { (1, 0) } else { (surge, unavailable) }
+    if (surge, unavailable) == (0, 0) { (0, 1) } else { (surge, unavailable) }
 }
