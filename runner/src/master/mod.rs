@@ -3,8 +3,12 @@
 //! It has one thread and no async runtime, ever. It waits for signals, for words of its workers and
 //! for their ends, tells the supervisor, and does what the supervisor wants.
 
+mod command;
+mod control;
+mod goal;
 mod live;
 mod prepare;
+mod record;
 mod report;
 mod run;
 mod spawn;

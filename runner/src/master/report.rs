@@ -15,6 +15,7 @@ use std::time::Duration;
 
 impl MasterProcess {
     pub(super) fn report(&mut self, report: Report) {
+        self.note(&report);
         match report {
             Report::Started => self.started(),
             Report::StartFailed(failure) => self.start_failed(&failure),
@@ -121,7 +122,7 @@ impl MasterProcess {
         let _ = self.hook("worker_exit", |hooks, master| hooks.worker_exit(master, &exit));
     }
 
-    fn explain_reload(&self, error: &ReloadError) -> String {
+    pub(super) fn explain_reload(&self, error: &ReloadError) -> String {
         match error {
             ReloadError::Worker(failure) => {
                 let worker = self.place(failure.slot, failure.generation);
@@ -153,12 +154,12 @@ impl MasterProcess {
         self.server_name(slot.server)
     }
 
-    fn server_name(&self, server: usize) -> &str {
+    pub(super) fn server_name(&self, server: usize) -> &str {
         self.info.servers.get(server).map_or("?", |server| server.name())
     }
 
     /// `name slot/generation`, as in the titles of processes.
-    fn place(&self, slot: SlotId, generation: Generation) -> String {
+    pub(super) fn place(&self, slot: SlotId, generation: Generation) -> String {
         format!("{} {}/{generation}", self.name(slot), slot.slot)
     }
 }
@@ -180,7 +181,7 @@ pub(super) fn log_listeners(servers: &[Server]) {
     }
 }
 
-fn explain(exit: &WorkerExit) -> String {
+pub(super) fn explain(exit: &WorkerExit) -> String {
     let status = explain_status(exit.ending.status);
     match &exit.cause {
         Cause::Asked => format!("told to, {status}"),
@@ -196,7 +197,7 @@ fn explain(exit: &WorkerExit) -> String {
     }
 }
 
-fn explain_failure(reason: &Reason) -> String {
+pub(super) fn explain_failure(reason: &Reason) -> String {
     match reason {
         Reason::Exited(status) => {
             format!("ended with {} before it was ready", explain_status(*status))

@@ -1,11 +1,14 @@
 //! The loop.
 
+use super::control::Control;
 use super::live::{Live, Word};
 use super::prepare::{Prepared, Server};
+use super::record::Record;
 use super::report::log_listeners;
 use super::wait::{Happened, wait};
 use crate::hooks::{Hooks, Master, ServerInfo};
 use crate::os::daemon::{self, Launcher};
+use crate::os::local::LocalListener;
 use crate::os::pidfile::PidFile;
 use crate::os::process::{Exit, Signal, private_memory};
 use crate::os::signal::Signals;
@@ -14,6 +17,7 @@ use crate::os::title::Title;
 use crate::spec::{ExitStatus, Term};
 use crate::supervisor::{
     Action, Command, Event, Leave, Load, Pid, Scale, ServerSettings, Settings, Stop, Supervisor,
+    Time,
 };
 use nix::sys::signal::Signal as Number;
 use std::io;
@@ -31,6 +35,8 @@ pub(super) struct MasterProcess {
     /// None in a child only, which closes them.
     pub(super) signals: Option<Signals>,
     pub(super) pid_file: Option<PidFile>,
+    pub(super) control: Option<Control>,
+    pub(super) record: Record,
     /// The process that waits for the daemon to be READY.
     pub(super) launcher: Option<Launcher>,
     /// Why the program ends with failure, whatever the supervisor says.
@@ -44,14 +50,17 @@ pub(super) struct MasterProcess {
 /// With `daemonize` the caller's process waits for READY and exits; this returns in the daemon.
 pub(crate) fn run(mut prepared: Prepared, hooks: Box<dyn Hooks>) -> Result<u8, String> {
     let mut pid_file = prepared.pid_file.take();
+    let control = prepared.control.take();
     let mut launcher = None;
     match begin(prepared, hooks, &mut pid_file, &mut launcher) {
         Ok(mut master) => {
             master.launcher = launcher;
             master.pid_file = pid_file;
+            master.control = control.map(Control::new);
             Ok(master.run())
         }
         Err(reason) => {
+            control.map(LocalListener::remove);
             if let Some(pid_file) = pid_file {
                 pid_file.remove();
             }
@@ -83,7 +92,7 @@ fn begin(
 
 impl MasterProcess {
     fn new(prepared: Prepared, hooks: Box<dyn Hooks>, signals: Signals) -> io::Result<Self> {
-        let Prepared { config, servers, stdio, pid_file } = prepared;
+        let Prepared { config, servers, stdio, pid_file, control } = prepared;
         let title = Title::prepare();
         if let Some(title) = title {
             title.set(&format!("{}: master", config.name.value));
@@ -102,6 +111,8 @@ impl MasterProcess {
             title,
             signals: Some(signals),
             pid_file,
+            control: control.map(Control::new),
+            record: Record::default(),
             launcher: None,
             failed: None,
             began,
@@ -116,9 +127,13 @@ impl MasterProcess {
                     return self.finish(code);
                 }
             }
-            let now = self.began.elapsed();
-            let timeout = self.supervisor.poll_timeout().map(|at| at.saturating_sub(now));
-            match self.signals.as_ref().map(|signals| wait(signals, &self.live, timeout)) {
+            self.settle_control();
+            let now = self.now();
+            let deadlines =
+                [self.supervisor.poll_timeout(), self.control.as_ref().and_then(Control::deadline)];
+            let timeout = deadlines.into_iter().flatten().min().map(|at| at.saturating_sub(now));
+            let control = self.control.as_ref();
+            match self.signals.as_ref().map(|signals| wait(signals, &self.live, control, timeout)) {
                 Some(Ok(happened)) => self.look(&happened),
                 // Without poll(2) there is no supervision; the workers notice that we are gone.
                 Some(Err(error)) => {
@@ -127,18 +142,26 @@ impl MasterProcess {
                 }
                 None => return 1,
             }
-            self.supervisor.handle_timeout(self.began.elapsed());
+            self.supervisor.handle_timeout(self.now());
         }
     }
 
     pub(super) fn tell(&mut self, event: Event) {
-        self.supervisor.handle(self.began.elapsed(), event);
+        self.supervisor.handle(self.now(), event);
+    }
+
+    /// The time as the supervisor counts it.
+    pub(super) fn now(&self) -> Time {
+        self.began.elapsed()
     }
 
     /// Tells the supervisor what has happened.
     fn look(&mut self, happened: &Happened) {
         if happened.signals {
             while let Some(Ok(Some(signal))) = self.signals.as_ref().map(Signals::next) {
+                if signal == Number::SIGHUP {
+                    self.ensure_found();
+                }
                 if let Some(command) = self.command(signal) {
                     tracing::info!(signal = signal.as_str(), ?command, "signal received");
                     self.tell(Event::Command(command));
@@ -147,6 +170,9 @@ impl MasterProcess {
         }
         for pid in &happened.workers {
             self.look_at(*pid);
+        }
+        if happened.control {
+            self.serve_control();
         }
     }
 
@@ -239,6 +265,9 @@ impl MasterProcess {
     /// The last thing, when every worker is gone: only now a failed start is told, so that the next
     /// one is not refused because of it.
     fn finish(&mut self, code: u8) -> u8 {
+        if let Some(control) = self.control.take() {
+            control.close("the program has stopped");
+        }
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove();
         }
@@ -272,7 +301,7 @@ fn describe(name: &str, servers: &[Server]) -> Master {
     Master { name: name.to_owned(), servers: servers.iter().map(info).collect() }
 }
 
-fn supervisor_settings(server: &Server) -> ServerSettings {
+pub(super) fn supervisor_settings(server: &Server) -> ServerSettings {
     let settings = &server.config.settings;
     ServerSettings {
         workers: settings.workers.value,

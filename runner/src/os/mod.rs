@@ -6,6 +6,7 @@ pub(crate) mod daemon;
 pub(crate) mod deadline;
 pub(crate) mod fork;
 pub(crate) mod lifeline;
+pub(crate) mod local;
 pub(crate) mod pidfile;
 pub(crate) mod privilege;
 pub(crate) mod process;

@@ -90,21 +90,6 @@ pub(crate) enum Exit {
     Signal(i32),
 }
 
-/// The pids of the children of `pid`, from `/proc` (needs `CONFIG_PROC_CHILDREN`).
-pub(crate) fn children(pid: i32) -> Vec<i32> {
-    let path = format!("/proc/{pid}/task/{pid}/children");
-    let list = fs::read_to_string(path).unwrap_or_default();
-    list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
-}
-
-/// The command line of `pid` as `ps` shows it.
-pub(crate) fn command_line(pid: i32) -> Option<String> {
-    let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let words = bytes.split(|byte| *byte == 0).filter(|word| !word.is_empty());
-    let words: Vec<_> = words.map(String::from_utf8_lossy).collect();
-    (!words.is_empty()).then(|| words.join(" "))
-}
-
 /// The memory that only `pid` uses, in bytes, and not shared since a fork.
 pub(crate) fn private_memory(pid: i32) -> Option<u64> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
