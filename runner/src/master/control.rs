@@ -232,3 +232,146 @@ fn has_hung_up(stream: &UnixStream) -> bool {
     let polled = poll(&mut descriptor, PollTimeout::ZERO);
     polled.is_err() || descriptor[0].any().unwrap_or(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::protocol::ANSWER_MAX;
+    use std::io::{BufRead, BufReader};
+    use tempfile::TempDir;
+
+    const START: Time = Time::from_secs(1_000);
+
+    /// A socket in a directory of its own, and the way to it.
+    fn listening() -> (TempDir, Control) {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = LocalListener::bind(&directory.path().join("app.control")).unwrap();
+        (directory, Control::new(listener))
+    }
+
+    fn connect(control: &Control) -> UnixStream {
+        let stream = local::connect(control.listener.path(), CLIENT_PATIENCE).unwrap();
+        stream.set_read_timeout(Some(CLIENT_PATIENCE)).unwrap();
+        stream
+    }
+
+    /// What a client gets before the connection ends.
+    fn answer_to(stream: UnixStream) -> String {
+        let mut line = String::new();
+        let _ = BufReader::new(stream).read_line(&mut line);
+        line
+    }
+
+    /// A request may come in pieces, and ends with its line or with all that is sent.
+    #[test]
+    fn requests_come_as_they_come() {
+        let (_directory, mut control) = listening();
+        let mut pieces = connect(&control);
+        let mut ended = connect(&control);
+        let line = Request::Status.line();
+        let (head, tail) = line.split_at(7);
+        pieces.write_all(head.as_bytes()).unwrap();
+        ended.write_all(line.trim_end().as_bytes()).unwrap();
+        ended.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(control.take_requests(START), [(1, Ok(Request::Status))]);
+        pieces.write_all(tail.as_bytes()).unwrap();
+        assert_eq!(control.take_requests(START), [(0, Ok(Request::Status))]);
+        control.answer(0, "zero\n".to_owned(), START);
+        control.answer(1, "one\n".to_owned(), START);
+        assert_eq!((answer_to(pieces), answer_to(ended)), ("zero\n".into(), "one\n".into()));
+        assert_eq!((control.clients.len(), control.deadline()), (0, None));
+    }
+
+    #[test]
+    fn a_request_has_a_length() {
+        let (_directory, mut control) = listening();
+        let mut client = connect(&control);
+        client.set_nonblocking(true).unwrap();
+        let mut requests = Vec::new();
+        for _ in 0..100 {
+            let _ = client.write(&[b'x'; 4096]);
+            requests.extend(control.take_requests(START));
+        }
+        assert_eq!(requests, [(0, Err("a request of more than 65536 bytes".to_owned()))]);
+    }
+
+    #[test]
+    fn one_too_many_is_refused() {
+        let (_directory, mut control) = listening();
+        let mut clients = Vec::new();
+        for _ in 0..CLIENTS_MAX {
+            clients.push(connect(&control));
+            assert_eq!(control.take_requests(START), []);
+        }
+        let late = connect(&control);
+        control.take_requests(START);
+        assert!(answer_to(late).contains("too many control connections"));
+        clients.pop();
+        control.take_requests(START);
+        let mut later = connect(&control);
+        later.write_all(Request::Why.line().as_bytes()).unwrap();
+        assert_eq!(control.take_requests(START), [(16, Ok(Request::Why))]);
+    }
+
+    #[test]
+    fn nobody_may_be_slow() {
+        let (_directory, mut control) = listening();
+        let silent = connect(&control);
+        let mut deaf = connect(&control);
+        deaf.write_all(Request::Why.line().as_bytes()).unwrap();
+        assert_eq!(control.take_requests(START), [(1, Ok(Request::Why))]);
+        control.answer(1, "x".repeat(ANSWER_MAX), START);
+        let end = START + CLIENT_PATIENCE;
+        assert_eq!(control.deadline(), Some(end));
+        control.expire(end - Time::from_millis(1));
+        assert_eq!(control.clients.len(), 2);
+        control.expire(end);
+        assert_eq!(control.clients.len(), 0);
+        assert_eq!(answer_to(silent), "");
+        let mut got = Vec::new();
+        deaf.read_to_end(&mut got).unwrap();
+        assert!(got.len() < ANSWER_MAX, "all was sent, so nobody was slow");
+    }
+
+    /// Who waits is waited for, however long, unless nobody is there any more.
+    #[test]
+    fn who_has_gone_is_forgotten() {
+        let (_directory, mut control) = listening();
+        let goal = Goal::Reload { generation: 2 };
+        let mut clients = Vec::new();
+        for id in 0..3 {
+            let mut client = connect(&control);
+            client.write_all(Request::Reload.line().as_bytes()).unwrap();
+            control.take_requests(START);
+            control.expect(id, goal, START + Time::from_secs(60));
+            clients.push(client);
+        }
+        clients[1].shutdown(std::net::Shutdown::Write).unwrap();
+        drop(clients.remove(0));
+        control.take_requests(START);
+        control.expire(START + Time::from_secs(61));
+        let waiting: Vec<_> = control.goals().map(|(client, ..)| client).collect();
+        assert_eq!(waiting, [1, 2]);
+        control.close("over");
+        for client in clients {
+            assert_eq!(answer_to(client), error_line("over"));
+        }
+    }
+
+    /// The file is made anew when it is gone (P57), and whoever is connected stays so.
+    #[test]
+    fn the_socket_comes_back() {
+        let (_directory, mut control) = listening();
+        let mut early = connect(&control);
+        control.take_requests(START);
+        assert!(!control.ensure().unwrap());
+        std::fs::remove_file(control.listener.path()).unwrap();
+        assert!(control.ensure().unwrap());
+        let mut late = connect(&control);
+        for client in [&mut early, &mut late] {
+            client.write_all(Request::Why.line().as_bytes()).unwrap();
+        }
+        let asking: Vec<_> = control.take_requests(START).iter().map(|(id, _)| *id).collect();
+        assert_eq!(asking, [0, 1]);
+    }
+}

@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn the_last_hundred_are_kept() {
         let mut record = Record::default();
-        for pid in 0..250 {
+        for pid in 0..250_i32 {
             record.note(Time::from_millis(u64::from(pid.unsigned_abs())), exit(pid));
         }
         let exits: Vec<_> = record.exits(Time::from_millis(1_000)).collect();
