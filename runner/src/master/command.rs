@@ -1,6 +1,6 @@
 //! What the master does with requests from the control socket.
 
-use super::control::ClientId;
+use super::control::{ClientId, Control};
 use super::goal::Goal;
 use super::record::millis;
 use super::report::{explain, explain_failure};
@@ -9,7 +9,8 @@ use crate::config::{ServerConfig, suggestion};
 use crate::control::protocol::{
     Answer, Exit, Outcome, Request, ServerStatus, Status, Why, WorkerStatus, error_line,
 };
-use crate::os::pidfile::PidFileError;
+use crate::hooks::ServerInfo;
+use crate::os::pidfile::{PidFile, PidFileError};
 use crate::os::signal;
 use crate::spec::ExitStatus;
 use crate::supervisor::{self, Cause, Command, Event, Report, Scale, State, Time, WorkerExit};
@@ -86,7 +87,7 @@ impl MasterProcess {
     /// Makes the pid file and the control socket anew if somebody has removed them, as those do who
     /// clean up `/tmp`.
     pub(super) fn ensure_found(&mut self) {
-        match self.pid_file.as_mut().map(|file| file.ensure()) {
+        match self.pid_file.as_mut().map(PidFile::ensure) {
             Some(Ok(true)) => tracing::warn!("the pid file was gone; it is there again"),
             Some(Err(PidFileError::Held(_))) => {
                 tracing::error!("the pid file was gone, and another process has its place now");
@@ -96,7 +97,7 @@ impl MasterProcess {
             }
             Some(Ok(false)) | None => {}
         }
-        match self.control.as_mut().map(|control| control.ensure()) {
+        match self.control.as_mut().map(Control::ensure) {
             Some(Ok(true)) => tracing::warn!("the control socket was gone; it is there again"),
             Some(Err(error)) => {
                 tracing::error!(%error, "the control socket is gone, and cannot be made again");
@@ -143,7 +144,7 @@ impl MasterProcess {
         let is_named = |config: &ServerConfig| config.name.value == name || config.key == name;
         let index = self.servers.iter().position(|server| is_named(&server.config));
         let server = index.ok_or_else(|| {
-            let names = self.info.servers.iter().map(|server| server.name());
+            let names = self.info.servers.iter().map(ServerInfo::name);
             format!("no server `{name}`; {}", suggestion(name, names))
         })?;
         let (least, most) = supervisor_settings(&self.servers[server]).bounds;

@@ -80,7 +80,9 @@ pub(crate) fn prepare(config: Config, serve: Vec<Arc<dyn Serve>>) -> Result<Prep
     if errors.0.is_empty() {
         Ok(Prepared { config: master, servers, stdio, pid_file, control })
     } else {
-        control.map(LocalListener::remove);
+        if let Some(control) = control {
+            control.remove();
+        }
         if let Some(pid_file) = pid_file {
             pid_file.remove();
         }

@@ -8,7 +8,6 @@ use super::report::log_listeners;
 use super::wait::{Happened, wait};
 use crate::hooks::{Hooks, Master, ServerInfo};
 use crate::os::daemon::{self, Launcher};
-use crate::os::local::LocalListener;
 use crate::os::pidfile::PidFile;
 use crate::os::process::{Exit, Signal, private_memory};
 use crate::os::signal::Signals;
@@ -60,7 +59,9 @@ pub(crate) fn run(mut prepared: Prepared, hooks: Box<dyn Hooks>) -> Result<u8, S
             Ok(master.run())
         }
         Err(reason) => {
-            control.map(LocalListener::remove);
+            if let Some(control) = control {
+                control.remove();
+            }
             if let Some(pid_file) = pid_file {
                 pid_file.remove();
             }
