@@ -140,9 +140,7 @@ impl App {
                 config.master.daemonize.value = true;
                 return self.serve(config);
             }
-            Verb::Stop { .. } | Verb::Reload | Verb::Restart | Verb::Status => {
-                print(control::perform(verb, &config).map_err(Failure::run)?);
-            }
+            Verb::Control(verb) => control::perform(verb, &config).map_err(Failure::run)?,
         }
         Ok(0)
     }

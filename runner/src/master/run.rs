@@ -1,8 +1,10 @@
 //! The loop.
 
+use super::control::Control;
 use super::flood::Flood;
 use super::live::{Live, Word};
 use super::prepare::{Prepared, Server};
+use super::record::Record;
 use super::report::{call_hook, log_listeners};
 use super::wait::{Happened, wait};
 use crate::config::MasterConfig;
@@ -21,12 +23,13 @@ use crate::os::title::{self, Title};
 use crate::spec::{ExitStatus, Spawn, Term};
 use crate::supervisor::{
     Action, Command, Event, Generation, Leave, Pid, Recycle, Scale, ServerSettings, Settings,
-    SlotId, Stop, Supervisor,
+    SlotId, Stop, Supervisor, Time,
 };
 use nix::sys::signal::Signal as Number;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The state of the master process; the supervisor knows nothing of it.
 pub(super) struct MasterProcess {
@@ -41,6 +44,10 @@ pub(super) struct MasterProcess {
     /// None in a child only, which closes them.
     pub(super) signals: Option<Signals>,
     pub(super) pid_file: Option<PidFile>,
+    pub(super) control: Option<Control>,
+    pub(super) record: Record,
+    /// What workers that have just ended were asked last, by pid.
+    pub(super) last_requests: BTreeMap<i32, String>,
     /// The process that waits for the daemon to be READY.
     pub(super) launcher: Option<Launcher>,
     /// Why the program ends with failure, whatever the supervisor says.
@@ -64,14 +71,19 @@ pub(crate) fn run(
     hooks: Box<dyn Hooks>,
 ) -> std::result::Result<u8, String> {
     let mut pid_file = prepared.pid_file.take();
+    let control = prepared.control.take();
     let mut launcher = None;
     match begin(prepared, hooks, &mut pid_file, &mut launcher) {
         Ok(mut master) => {
             master.launcher = launcher;
             master.pid_file = pid_file;
+            master.control = control.map(Control::new);
             Ok(master.run())
         }
         Err(reason) => {
+            if let Some(control) = control {
+                control.remove();
+            }
             if let Some(pid_file) = pid_file {
                 pid_file.remove();
             }
@@ -107,7 +119,7 @@ fn begin(
 
 impl MasterProcess {
     fn new(prepared: Prepared, hooks: Box<dyn Hooks>, signals: Signals) -> Result<Self> {
-        let Prepared { config, servers, stdio, pid_file } = prepared;
+        let Prepared { config, servers, stdio, pid_file, control } = prepared;
         let image = match config.spawn.value {
             Spawn::Fork => None,
             Spawn::Exec => Some(Image::of_this_process()?),
@@ -137,6 +149,9 @@ impl MasterProcess {
             image,
             signals: Some(signals),
             pid_file,
+            control: control.map(Control::new),
+            record: Record::default(),
+            last_requests: BTreeMap::new(),
             launcher: None,
             failed: None,
             config,
@@ -156,11 +171,16 @@ impl MasterProcess {
                 }
             }
             self.report_left_out();
+            self.settle_control();
             let now = self.now();
-            let next =
-                [self.supervisor.poll_timeout(), self.flood.due()].into_iter().flatten().min();
-            let timeout = next.map(|at| at.saturating_sub(now));
-            match self.signals.as_ref().map(|signals| wait(signals, &self.live, timeout)) {
+            let control = self.control.as_ref();
+            let deadlines = [
+                self.supervisor.poll_timeout(),
+                self.flood.due(),
+                control.and_then(Control::deadline),
+            ];
+            let timeout = deadlines.into_iter().flatten().min().map(|at| at.saturating_sub(now));
+            match self.signals.as_ref().map(|signals| wait(signals, &self.live, control, timeout)) {
                 Some(Ok(happened)) => self.look(&happened),
                 // Without poll(2) there is no supervision; the workers notice that we are gone.
                 Some(Err(error)) => {
@@ -177,7 +197,8 @@ impl MasterProcess {
         self.supervisor.handle(self.now(), event);
     }
 
-    pub(super) fn now(&self) -> Duration {
+    /// The time as the supervisor counts it.
+    pub(super) fn now(&self) -> Time {
         self.began.elapsed()
     }
 
@@ -185,19 +206,25 @@ impl MasterProcess {
     fn look(&mut self, happened: &Happened) {
         if happened.signals {
             while let Some(Ok(Some(signal))) = self.signals.as_ref().map(Signals::next) {
-                self.obey(signal);
+                self.obey_signal(signal);
             }
         }
         for pid in &happened.workers {
             self.look_at(*pid);
         }
         self.check_reopened();
+        if happened.control {
+            self.serve_control();
+        }
     }
 
-    fn obey(&mut self, signal: Number) {
+    fn obey_signal(&mut self, signal: Number) {
         match signal {
             Number::SIGCHLD => self.reap(),
-            Number::SIGHUP => self.hung_up(),
+            Number::SIGHUP => {
+                self.ensure_found();
+                self.hung_up();
+            }
             _ => {
                 if let Some(command) = self.command(signal) {
                     tracing::info!(signal = signal.as_str(), ?command, "signal received");
@@ -243,7 +270,8 @@ impl MasterProcess {
                 ExitStatus::Code(-1).into()
             }
         };
-        self.live.remove(&pid);
+        let last_request = self.live.remove(&pid).and_then(|worker| worker.row.last_request());
+        self.last_requests.extend(last_request.map(|request| (pid, request)));
         self.tell(Event::Exited { pid: Pid(pid), ending });
     }
 
@@ -326,6 +354,9 @@ impl MasterProcess {
     /// The last thing, when every worker is gone: only now a failed start is told, so that the next
     /// one is not refused because of it.
     fn finish(&mut self, code: u8) -> u8 {
+        if let Some(control) = self.control.take() {
+            control.close("the program has stopped");
+        }
         self.report_all_left_out();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove();
@@ -360,7 +391,7 @@ fn describe(name: &str, servers: &[Server]) -> Master {
     Master { name: name.to_owned(), servers: servers.iter().map(info).collect() }
 }
 
-fn supervisor_settings(server: &Server) -> ServerSettings {
+pub(super) fn supervisor_settings(server: &Server) -> ServerSettings {
     let settings = &server.config.settings;
     ServerSettings {
         workers: settings.workers.value.initial(),

@@ -51,6 +51,7 @@ impl MasterProcess {
         drop(servers);
         self.live.clear();
         self.signals.take();
+        self.control.take();
         self.launcher.take();
         self.pid_file.take();
         let settings = server.config.settings;

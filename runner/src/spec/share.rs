@@ -112,7 +112,7 @@ mod tests {
             (Percent(25), Count(0), 10, Some((3, 0))),
             (Count(0), Count(1), 10, Some((0, 1))),
             (Count(0), Percent(25), 10, Some((0, 2))),
-            (Count(0), Percent(25), 2, Some((1, 0))),
+            (Count(0), Percent(25), 2, Some((0, 1))),
             (Count(2), Percent(50), 4, Some((2, 2))),
             (Count(0), Count(0), 10, None),
             (Percent(0), Percent(0), 10, None),

@@ -4,6 +4,7 @@
 //! the design answers.
 
 mod bad_input;
+mod control;
 mod crash;
 mod daemon;
 mod exec;
