@@ -228,16 +228,16 @@ fn a_flood_of_failures_is_thinned() {
         worker.signal(Signal::SIGKILL);
     }
     program.wait_for_nth("hook worker_exit web", MANY);
-    // Each failure is two messages: of the exit, and of the wait before the next try.
+    // Each failure is one message, and one more of the wait before the next try, if there is one.
     let told = eventually("every message is logged or counted", || {
         let told = program.count("ended: crashed") + program.count("waiting before the next try");
         let left_out = program.output().into_iter().filter_map(|line| {
             let (before, _) = line.split_once(" further messages about workers were left out")?;
             before.rsplit(' ').next()?.parse::<usize>().ok()
         });
-        (told + left_out.sum::<usize>() == 2 * MANY).then_some(told)
+        (told + left_out.sum::<usize>() >= MANY).then_some(told)
     });
-    assert!((20..2 * MANY).contains(&told), "{told} were logged");
+    assert!((20..MANY).contains(&told), "{told} were logged");
     program.wait_for_workers(MANY + 1, 1);
     let ended = program.stop(Signal::SIGTERM);
     let exits = ended.lines.iter().filter(|line| line.contains("ended: told to"));
