@@ -9,6 +9,8 @@ pub(super) enum Goal {
     Reload { generation: Generation },
     /// In each slot serves a worker of this generation or a later one.
     Restart { generation: Generation },
+    /// Every worker writes to the log files that were opened last.
+    Reopen,
     /// So many workers serve in a server that had another number of them, and no other is left.
     Scale { server: usize, from: u32, to: u32 },
 }
@@ -18,7 +20,7 @@ impl Goal {
     pub(super) fn needs(self, slot: SlotId, generation: Generation) -> bool {
         match self {
             // It is over when the supervisor says so.
-            Self::Reload { .. } => false,
+            Self::Reload { .. } | Self::Reopen => false,
             Self::Restart { generation: wanted } => wanted <= generation,
             Self::Scale { server, from, to } => {
                 server == slot.server && (from..to).contains(&slot.slot)
@@ -30,7 +32,7 @@ impl Goal {
     /// cannot be any more.
     pub(super) fn judge(self, servers: &[ServerStatus]) -> Option<Result<(), String>> {
         match self {
-            Self::Reload { .. } => None,
+            Self::Reload { .. } | Self::Reopen => None,
             Self::Restart { generation } => {
                 let renewed = |server: &ServerStatus| {
                     let is_new = |worker: &&WorkerStatus| generation <= worker.generation;

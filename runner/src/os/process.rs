@@ -98,6 +98,7 @@ pub(crate) enum Exit {
 mod tests {
     use super::*;
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::fs;
     use std::process::Command;
 
     /// Runs a shell until its end.

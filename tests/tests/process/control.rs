@@ -299,7 +299,11 @@ fn a_socket_has_one_owner() {
             // The queue of the listener, which nobody empties now.
             clients.extend((0..17).map(|_| dial(&program)));
         }
-        let other = fixture().beside(&program).args(&["--master.pid_file=app.other"]).run();
+        let other = fixture()
+            .beside(&program)
+            .env("RUNNER_MASTER__CONTROL", "app.pid.sock")
+            .args(&["--master.pid_file=app.other"])
+            .run();
         assert_eq!(other.code, Some(1), "{}", other.text());
         assert!(other.says("another process listens there"), "{}", other.text());
         assert!(other.says("master.control"), "{}", other.text());

@@ -3,9 +3,7 @@
 use crate::{WORKERS, fixture};
 use nix::sys::signal::Signal;
 use nix::unistd::Uid;
-use runner_tests::{
-    Worker, connect, descriptors, eventually, get, get_on, limit_descriptors, read_reply,
-};
+use runner_tests::{connect, descriptors, eventually, get, get_on, limit_descriptors, read_reply};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::fs;
 use std::io::Write;
