@@ -108,6 +108,10 @@ impl Web {
             "/exit" => exit(),
             "/overflow" => format!("{}\n", overflow(1)).into_response(),
             "/regain" => format!("{}\n", regain()).into_response(),
+            "/nap" => {
+                std::thread::sleep(Duration::from_millis(number(query)));
+                "rested\n".into_response()
+            }
             "/preloaded" => format!("{:?}\n", PRELOADED.get()).into_response(),
             "/variables" => {
                 let own = std::env::vars().filter(|(name, _)| name.starts_with("RUNNER_HAND"));
