@@ -243,6 +243,12 @@ impl Worker {
         server_in(&self.title).unwrap_or_default()
     }
 
+    /// The slot that it is in: `server slot`.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        self.title.rsplit_once('/').map_or("", |(place, _)| place)
+    }
+
     /// Signals it.
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.pid), signal).expect("the worker runs");
