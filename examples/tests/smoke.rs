@@ -1,7 +1,7 @@
 //! Every example is started, talked to and stopped.
 
 use nix::sys::signal::Signal;
-use runner_tests::{Program, Start, connect, eventually, get};
+use runner_tests::{Program, Start, connect, eventually, get, proc_status};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr};
@@ -189,4 +189,32 @@ fn configured_reads_every_layer() {
     let stop = program.verb(&["stop"]);
     assert_eq!(stop.code, Some(0), "{}", stop.text());
     assert!(program.wait().success());
+}
+
+#[test]
+fn limits_hold_for_workers() {
+    let executable = env!("CARGO_BIN_EXE_limits");
+    // The lowest priorities, which are possible whatever the test itself runs with.
+    let lowest = |start: Start| {
+        start.env("RUNNER_SERVER_API__NICE", "19").env("RUNNER_SERVER_API__OOM_SCORE_ADJ", "1000")
+    };
+    let mut program = lowest(example(executable, &["api"])).spawn().ready();
+    let limits = get(program.address("api"), "/").expect("an answer").text();
+    let of_files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    assert!(of_files.expect("a limit").contains(" 4096 "), "{limits}");
+    stop(&mut program);
+
+    if !nix::unistd::Uid::effective().is_root() {
+        println!("skipped: the rest takes root");
+        return;
+    }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/limits.root.toml");
+    let start = lowest(example(executable, &["api"])).args(&["--config", file]);
+    let mut program = start.spawn().ready();
+    for worker in program.workers() {
+        let status = proc_status(worker.pid);
+        assert_eq!(status["CapEff"], "0000000000000400", "{worker:?}");
+        assert_ne!(status["Uid"], proc_status(program.pid())["Uid"], "{worker:?}");
+    }
+    stop(&mut program);
 }

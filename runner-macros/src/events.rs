@@ -33,6 +33,8 @@ pub(crate) enum Role {
     Request,
     /// Implements a method of a trait of the runtime.
     Method(Method),
+    /// `preload`: implements a method of `Hooks`, and takes nothing.
+    Preload,
     /// The runtime does not know it yet.
     Planned,
 }
@@ -231,7 +233,8 @@ static UDP: Kind = Kind {
 pub(crate) static KINDS: [&Kind; 5] = [&HTTP, &TCP, &WEBSOCKET, &UNIX, &UDP];
 
 /// The hooks of the master.
-pub(crate) static HOOKS: [Event; 3] = [
+pub(crate) static HOOKS: [Event; 4] = [
+    Event { name: "preload", usage: "fn preload(&self)", role: Role::Preload },
     method("start", "fn start(&self, master: &Master)", Hooks, ("master", "Start"), &[Master]),
     method("stop", "fn stop(&self, master: &Master)", Hooks, ("master", "Stop"), &[Master]),
     method(

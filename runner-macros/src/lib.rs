@@ -4,6 +4,7 @@
 //! `parse` (tokens to a raw tree, never giving up early), `check` (every rule of the language),
 //! `model` (what is left when all rules hold), `expand` (the model to tokens, infallible).
 
+mod capabilities;
 mod check;
 mod diag;
 mod events;

@@ -43,20 +43,26 @@ pub(crate) enum Value {
     Flag(LitBool),
     /// A number and the name of its Rust type.
     Number(u64, &'static str, Span),
-    Workers(WorkerCount),
+    /// A number that may be negative.
+    Signed(i32, Span),
+    /// From so many workers to so many.
+    Range(u32, u32, Span),
+    /// A share in percent.
+    Percent(u32, Span),
     Duration(std::time::Duration, Span),
+    /// Instead of a duration.
+    Off,
+    Cores(Vec<u32>, Span),
+    /// The variants of their enum.
+    Capabilities(Vec<String>),
+    /// The settings of an option in parentheses.
+    Table(Vec<Setting>),
     /// An enum of the runtime and its variant; `None` needs no call.
     Choice(Option<(&'static str, &'static str)>),
     Types(Vec<Type>),
     Crates(Vec<Ident>),
     /// Known to be right, and not needed for anything.
     Nothing,
-}
-
-/// The value of `workers`.
-pub(crate) enum WorkerCount {
-    Auto,
-    Fixed(u32, Span),
 }
 
 /// A method that handles an event or a hook.

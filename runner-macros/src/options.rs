@@ -3,7 +3,8 @@
 use crate::events::Kind;
 use State::{Available, Planned};
 use Type::{
-    Addresses, Choice, Count, Crates, Duration, Flag, Integer, Nested, Octal, Size, Text, Types,
+    Addresses, Cap, Capabilities, Choice, Cores, Count, CountLimit, Crates, Duration,
+    DurationOrOff, Flag, Integer, Limits, Nested, Octal, Share, Size, SizeLimit, Text, Types,
     Workers,
 };
 
@@ -30,14 +31,28 @@ pub(crate) enum Type {
     Text,
     /// One address or an array of them.
     Addresses,
-    /// A number, `auto`, or a range in a string.
+    /// A number, `auto`, or a range.
     Workers,
+    /// A number, or a percentage in a string.
+    Share,
+    /// `auto`, `"0-3,8"`, or an array of numbers.
+    Cores,
+    /// One name or an array of them.
+    Capabilities,
     /// A number of things, at least this many; the name of its Rust type.
     Count(u64, &'static str),
-    /// Any whole number.
-    Integer,
+    /// A number that is one or more where it is given at all.
+    Cap,
+    /// A whole number from and to these.
+    Integer(i32, i32),
     /// `"30s"`.
     Duration,
+    /// `"30s"` or `"off"`.
+    DurationOrOff,
+    /// A number or `"unlimited"`.
+    CountLimit,
+    /// A size or `"unlimited"`.
+    SizeLimit,
     /// `"64KiB"`, or a number of bytes.
     Size,
     /// `true` or `false`.
@@ -48,6 +63,8 @@ pub(crate) enum Type {
     Choice(&'static [Word]),
     /// `name(key = value, …)`; no keys means that any key is accepted.
     Nested(&'static [&'static str]),
+    /// `name(key = value, …)`: limits of resources.
+    Limits(&'static [Opt]),
     /// `name(A, b::B)`: types.
     Types,
     /// `name(a, b)`: crates.
@@ -87,8 +104,20 @@ const TERM: &[Word] = &[
     Word { word: "graceful", variant: Some(("Term", "Graceful")), state: Available },
 ];
 const SPAWN: &[Word] = &[
-    Word { word: "fork", variant: None, state: Available },
-    Word { word: "exec", variant: None, state: Planned },
+    Word { word: "fork", variant: Some(("Spawn", "Fork")), state: Available },
+    Word { word: "exec", variant: Some(("Spawn", "Exec")), state: Available },
+];
+/// Each is an option of the runtime with `rlimit_` in front.
+const RLIMITS: &[Opt] = &[
+    option("nofile", CountLimit),
+    option("nproc", CountLimit),
+    option("core", SizeLimit),
+    option("memlock", SizeLimit),
+    option("stack", SizeLimit),
+    option("fsize", SizeLimit),
+    option("as", SizeLimit),
+    option("cpu", CountLimit),
+    option("data", SizeLimit),
 ];
 
 /// The options of `#[server]`.
@@ -102,7 +131,7 @@ pub(crate) static SERVER: &[Opt] = &[
     option("stdin", Text),
     option("stdout", Text),
     option("stderr", Text),
-    option("max_connections", Count(1, "u64")),
+    option("max_connections", Cap),
     of(&["tcp", "unix"], "receive_buffer", Size),
     of(&["http", "websocket"], "keep_alive", Duration),
     of(&["http", "websocket"], "header_timeout", Duration),
@@ -110,23 +139,27 @@ pub(crate) static SERVER: &[Opt] = &[
     option("accept", Choice(ACCEPT)),
     option("drain_timeout", Duration),
     option("start_timeout", Duration),
+    option("heartbeat_timeout", DurationOrOff),
+    option("max_requests", Cap),
+    option("max_lifetime", Duration),
+    option("max_memory", Size),
+    option("max_restarts", Count(0, "u32")),
+    option("restart_window", Duration),
+    option("max_surge", Share),
+    option("max_unavailable", Share),
+    option("cpu_affinity", Cores),
+    option("nice", Integer(-20, 19)),
+    option("oom_score_adj", Integer(-1000, 1000)),
+    option("rlimits", Limits(RLIMITS)),
+    option("no_new_privs", Flag),
+    option("capabilities", Capabilities),
+    option("chroot", Text),
     planned_of(&["tcp", "unix"], "frame", Text),
     planned_of(&["tcp", "unix"], "max_frame", Size),
     planned_of(&["tcp", "unix"], "oversize", Text),
     planned("tls", Nested(&["cert", "key"])),
     planned_of(&["http", "websocket"], "http", Nested(&[])),
     planned("lame_duck", Duration),
-    planned("heartbeat_timeout", Duration),
-    planned("max_requests", Count(1, "u64")),
-    planned("max_lifetime", Duration),
-    planned("max_memory", Size),
-    planned("max_restarts", Count(0, "u32")),
-    planned("restart_window", Duration),
-    planned("max_surge", Count(0, "u32")),
-    planned("max_unavailable", Count(0, "u32")),
-    planned("cpu_affinity", Text),
-    planned("nice", Integer),
-    planned("rlimits", Nested(&[])),
     planned_of(&["unix"], "mode", Octal),
     planned_of(&["unix"], "owner", Text),
     planned_of(&["unix"], "group_owner", Text),
@@ -144,9 +177,9 @@ pub(crate) static MASTER: &[Opt] = &[
     option("umask", Octal),
     option("term", Choice(TERM)),
     option("spawn", Choice(SPAWN)),
+    option("control", Text),
     option("servers", Types),
     option("include", Crates),
-    planned("control", Text),
 ];
 
 impl Opt {
@@ -162,6 +195,6 @@ pub(crate) fn find(options: &'static [Opt], name: &str) -> Option<&'static Opt> 
 }
 
 /// The names of a table.
-pub(crate) fn names(options: &'static [Opt]) -> impl Iterator<Item = &'static str> {
+pub(crate) fn names(options: &'static [Opt]) -> impl Iterator<Item = &'static str> + Clone {
     options.iter().map(|option| option.name)
 }

@@ -100,6 +100,11 @@ fn server_options() {
 }
 
 #[test]
+fn supervision() {
+    check("supervision");
+}
+
+#[test]
 fn conditional() {
     check("conditional");
 }
@@ -122,6 +127,11 @@ fn master_impl() {
 #[test]
 fn errors_of_arguments() {
     check_errors("errors_of_arguments");
+}
+
+#[test]
+fn errors_of_supervision() {
+    check_errors("errors_of_supervision");
 }
 
 #[test]

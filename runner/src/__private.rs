@@ -5,7 +5,7 @@ pub use crate::error::{Error, Result};
 pub use crate::hooks::{Hooks, Master, WorkerExit};
 pub use crate::registry::{MASTERS, MasterEntry, Registered, SERVERS, ServerEntry, distinct};
 pub use crate::server::{Lifecycle, Worker, http, tcp};
-pub use crate::spec::{Accept, Spawn, Term, Workers};
+pub use crate::spec::{Accept, Capability, CpuAffinity, Limit, Share, Spawn, Term, Workers};
 pub use bytes::Bytes;
 pub use linkme;
 

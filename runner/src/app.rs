@@ -11,7 +11,10 @@ use crate::hooks::Hooks;
 use crate::master::{self, prepare};
 use crate::os::fork;
 use crate::server::{Lifecycle, Serve, Worker, http, tcp};
-use crate::spec::{Accept, Addresses, Kind, Spawn, Term, Workers, default_name};
+use crate::spec::{
+    Accept, Addresses, Capability, CpuAffinity, Kind, Limit, Share, Spawn, Term, Workers,
+    default_name,
+};
 use std::fmt::Display;
 use std::future::{Future, Ready};
 use std::io::{IsTerminal, Write};
@@ -324,7 +327,7 @@ fn copy_of<H: Send + 'static>(handler: H) -> impl Fn(Worker) -> Ready<Result<H>>
 macro_rules! setters {
     ($owner:ident:
         $($(#[doc = $doc:literal])+
-        $name:ident($argument:ty): $value:ty, $absent:ident $text:literal, [$($kind:ident),*];)+
+        $name:ident $(= $path:literal)? ($argument:ty): $value:ty, $absent:ident $text:literal, [$($kind:ident),*];)+
     ) => {
         impl $owner {
             $(

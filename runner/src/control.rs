@@ -3,6 +3,7 @@
 
 use crate::cli::Verb;
 use crate::config::{Config, ServerSettings};
+use crate::os::memory::private_memory;
 use crate::os::pidfile;
 use crate::os::process::{self, Process, Signal};
 use crate::title::{WorkerState as State, WorkerTitle};
@@ -30,7 +31,7 @@ pub(crate) fn perform(verb: Verb, config: &Config) -> Result<String, String> {
         config.servers.iter().map(|server| of(&server.settings)).max().unwrap_or_default() + MARGIN
     };
     let draining = longest(|settings| settings.drain_timeout.value);
-    let starting = longest(|settings| settings.start_timeout.value * settings.workers.value);
+    let starting = longest(|settings| settings.start_timeout.value * settings.workers.value.max);
     match verb {
         Verb::Stop { now } => running.stop(now, draining),
         Verb::Reload => running.replace(Signal::USR2, "reloaded", starting),
@@ -122,9 +123,8 @@ impl Running {
         );
         for (pid, worker) in self.children() {
             let WorkerTitle { server, slot, generation, state } = worker;
-            let memory = process::private_memory(pid);
-            let memory =
-                memory.map_or_else(|| "?".to_owned(), |bytes| format!("{} KiB", bytes / 1024));
+            let memory = private_memory(pid, 0)
+                .map_or_else(|_| "?".to_owned(), |bytes| format!("{} KiB", bytes / 1024));
             let _ = write!(
                 table,
                 "\n{server:<24}{slot:>6}{generation:>12}{pid:>9}{memory:>12}  {state}"

@@ -30,12 +30,38 @@ impl Error {
         Self(message.into().into())
     }
 
+    /// What is wrong with the configuration or the surroundings of a server, such as a missing
+    /// file: trying again would not help.
+    ///
+    /// As the error of a `worker_start` it means that no further worker is tried, in this or another
+    /// slot, until somebody asks for it. The worker exits with code 78.
+    ///
+    /// ```
+    /// # use runner::{Error, Result};
+    /// fn database() -> Result<String> {
+    ///     std::env::var("DATABASE").map_err(|error| Error::configuration(format!("DATABASE: {error}")))
+    /// }
+    /// assert_eq!(database().unwrap_err().to_string(), "DATABASE: environment variable not found");
+    /// ```
+    pub fn configuration(message: impl Into<String>) -> Self {
+        Self(Box::new(Configuration(message.into())))
+    }
+
+    pub(crate) fn is_configuration(&self) -> bool {
+        self.downcast_ref::<Configuration>().is_some()
+    }
+
     /// The error inside, when it is an `E`.
     #[must_use]
     pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
         self.0.downcast_ref()
     }
 }
+
+/// What [`Error::configuration`] makes.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Configuration(String);
 
 impl<E: StdError + Send + Sync + 'static> From<E> for Error {
     fn from(error: E) -> Self {

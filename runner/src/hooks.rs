@@ -21,6 +21,15 @@ use std::time::Duration;
 /// }
 /// ```
 pub trait Hooks: 'static {
+    /// The configuration is valid, and no worker has been made. What this loads into `static`s is shared by all
+    /// workers, in memory that is copied only where one of them writes to it. An error stops the program.
+    ///
+    /// It must leave no thread behind, for then the master could not fork. With [`Spawn::Exec`](crate::Spawn::Exec)
+    /// workers share nothing, and each runs it for itself.
+    fn preload(&self) -> Result {
+        Ok(())
+    }
+
     /// Every server is READY. An error stops the program.
     fn start(&self, master: &Master) -> Result {
         let _ = master;
@@ -121,6 +130,7 @@ pub struct WorkerExit {
     pub(crate) generation: u32,
     pub(crate) pid: i32,
     pub(crate) status: ExitStatus,
+    pub(crate) core: bool,
     pub(crate) uptime: Duration,
     pub(crate) cause: String,
     pub(crate) asked: bool,
@@ -155,6 +165,12 @@ impl WorkerExit {
     #[must_use]
     pub fn status(&self) -> ExitStatus {
         self.status
+    }
+
+    /// Whether it left a core dump, see core(5).
+    #[must_use]
+    pub fn dumped_core(&self) -> bool {
+        self.core
     }
 
     /// How long it lived.

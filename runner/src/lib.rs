@@ -82,6 +82,7 @@ mod master;
 mod os;
 pub mod prelude;
 mod registry;
+mod scoreboard;
 mod server;
 mod spec;
 mod supervisor;
@@ -124,14 +125,15 @@ pub use registry::main;
 ///
 /// | hook | arguments | called |
 /// |---|---|---|
+/// | `preload` | none | before the first worker is made, so that what it loads is shared by all of them; an error stops the program |
 /// | `start` | `&Master` | when every worker of every server is ready; an error stops the program |
 /// | `worker_exit` | `&WorkerExit`, `&Master` | when a worker has ended, for whatever reason |
 /// | `stop` | `&Master` | when every worker is gone, if `start` was called |
 ///
 /// # Options
 ///
-/// `name`, `pid_file`, `daemonize`, `working_directory`, `umask`, `stdin`, `stdout`, `stderr`, `term`
-/// and `spawn` are those of [`App`], where each is described. Three more stand only here:
+/// `name`, `pid_file`, `daemonize`, `working_directory`, `umask`, `stdin`, `stdout`, `stderr`, `term`,
+/// `spawn` and `control` are those of [`App`], where each is described. Three more stand only here:
 ///
 /// - `servers(A, B)` – these servers and no others, instead of everything that is linked;
 /// - `include(a_crate)` – links a crate whose servers nothing else names;
@@ -192,11 +194,16 @@ pub use runner_macros::master;
 ///
 /// Those of [`Server`], where each is described, and all of them defaults that the configuration
 /// overrides. `bind` is required. Durations are written `"30s"` (`ms`, `s`, `m`, `h`), sizes
-/// `"64KiB"`, the number of workers `4` or `auto`, several addresses `["…", "…"]`; all of it is
-/// checked when the program is compiled. `crate = path` says where `runner` is found, if it has
+/// `"64KiB"`, the number of workers `4`, `auto` or `"4..=16"`, a share of them `2` or `"25%"`, several
+/// addresses or capabilities `["…", "…"]`, cores `"0-3,8"`, and limits of resources
+/// `rlimits(nofile = 65536, core = "unlimited")`; all of it is checked when the program is compiled.
+/// `crate = path` says where `runner` is found, if it has
 /// another name.
 ///
 /// The kinds `websocket`, `unix` and `udp` and some options are reserved: writing one is an error.
 pub use runner_macros::server;
 pub use server::{Connection, Lifecycle, Worker, http, tcp};
-pub use spec::{Accept, Addresses, ExitStatus, Kind, Spawn, Term, Workers};
+pub use spec::{
+    Accept, Addresses, Capability, CpuAffinity, ExitStatus, Kind, Limit, Share, Spawn, Term,
+    Workers,
+};

@@ -2,15 +2,21 @@
 
 use runner::http;
 use runner::prelude::*;
+use std::process::Child;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 use tokio::time::sleep;
 
 struct Fixture;
 
+/// What the `start` hook has left running.
+static CHILD: OnceLock<Mutex<Child>> = OnceLock::new();
+
 #[master(name = "fixture")]
 impl Fixture {
     fn start(&self, master: &Master) -> Result<()> {
         println!("hook start {} servers", master.servers().len());
+        first_random_number();
         match std::env::var("FIXTURE_START").as_deref() {
             Ok("fail") => Err(Error::msg("told to fail")),
             Ok("command") => {
@@ -20,6 +26,11 @@ impl Fixture {
                     .args(["SigBlk", "/proc/self/status"])
                     .output()?;
                 print!("hook signals {}", String::from_utf8_lossy(&signals.stdout));
+                Ok(())
+            }
+            Ok("child") => {
+                let child = std::process::Command::new("sh").args(["-c", "exit 7"]).spawn()?;
+                let _ = CHILD.set(Mutex::new(child));
                 Ok(())
             }
             Ok("panic") => panic!("told to panic"),
@@ -33,6 +44,10 @@ impl Fixture {
     }
 
     fn stop(&self) {
+        if let Some(child) = CHILD.get() {
+            let status = child.lock().expect("nobody panics with it").wait();
+            println!("hook child {:?}", status.map(|status| status.code()));
+        }
         println!("hook stop");
     }
 
@@ -70,8 +85,7 @@ impl Web {
             }
             "/big" => vec![b'x'; usize::try_from(number(query))?].into_response(),
             "/block" => {
-                println!("blocking");
-                std::thread::sleep(Duration::from_secs(60));
+                block();
                 "blocked\n".into_response()
             }
             "/panic" => panic!("told to panic"),
@@ -83,6 +97,29 @@ impl Web {
                 println!("printed to stdout");
                 eprintln!("printed to stderr");
                 "printed\n".into_response()
+            }
+            "/spin" => {
+                spin();
+                "span\n".into_response()
+            }
+            "/abort" => {
+                abort_deep_down();
+                "survived\n".into_response()
+            }
+            "/random" => format!("{}\n", first_random_number()).into_response(),
+            "/number" => {
+                println!("number {}", number(query));
+                "printed\n".into_response()
+            }
+            "/orphan" => {
+                let script = "sleep 600 </dev/null >/dev/null 2>&1 &";
+                std::process::Command::new("sh").args(["-c", script]).status()?;
+                "left behind\n".into_response()
+            }
+            "/eat" => {
+                let mebibytes = usize::try_from(number(query))?;
+                std::hint::black_box(vec![1_u8; mebibytes << 20].leak());
+                "eaten\n".into_response()
             }
             "/stdin" => {
                 let mut line = String::new();
@@ -207,6 +244,7 @@ async fn fail_as_told(worker: &Worker) -> Result<()> {
             std::thread::sleep(Duration::from_secs(60));
             Ok(())
         }
+        "configuration" => Err(Error::configuration("no such database")),
         _ => Ok(()),
     }
 }
@@ -235,4 +273,36 @@ fn exit() -> ! {
 fn overflow(depth: u64) -> u64 {
     let page = std::hint::black_box([depth; 512]);
     if page[0] == 0 { 0 } else { overflow(depth + 1) + page[0] }
+}
+
+/// Returns after a minute in the kernel.
+#[inline(never)]
+fn block() {
+    println!("blocking");
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+/// Returns after a minute, and does not wait for anything until then.
+#[inline(never)]
+fn spin() {
+    println!("spinning");
+    let began = std::time::Instant::now();
+    while began.elapsed() < Duration::from_secs(60) {
+        std::hint::spin_loop();
+    }
+}
+
+#[inline(never)]
+fn abort_deep_down() {
+    std::process::abort();
+}
+
+/// The first random number of this thread, every time it is asked for: what it keeps for a random
+/// generator is made once, when it is first needed.
+fn first_random_number() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    thread_local! {
+        static SEED: u64 = RandomState::new().hash_one("seed");
+    }
+    SEED.with(|seed| *seed)
 }

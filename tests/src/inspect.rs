@@ -90,6 +90,16 @@ pub fn children_of(pid: i32) -> Vec<i32> {
     children.unwrap_or_default().split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
+/// The threads of a process, the main thread first.
+#[must_use]
+pub fn threads_of(pid: i32) -> Vec<i32> {
+    let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+    let number = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    let mut threads: Vec<i32> = entries.flatten().filter_map(number).collect();
+    threads.sort_by_key(|thread| (*thread != pid, *thread));
+    threads
+}
+
 /// The file that a process executes.
 #[must_use]
 pub fn executable_of(pid: i32) -> Option<PathBuf> {

@@ -35,6 +35,9 @@ pub(super) fn hook(hook: &Event, method: &Method, errors: &mut Errors) {
         errors.push(token, message);
     }
     hook_takes_shared_self(hook, signature, errors);
+    if matches!(hook.role, Role::Preload) {
+        takes_no_arguments(hook, signature, errors);
+    }
     is_plain(hook, signature, errors);
 }
 
@@ -94,6 +97,14 @@ fn hook_takes_shared_self(hook: &Event, signature: &Signature, errors: &mut Erro
             errors.push(receiver, message);
         }
         Some(_) => {}
+    }
+}
+
+fn takes_no_arguments(hook: &Event, signature: &Signature, errors: &mut Errors) {
+    for argument in argument_types(signature) {
+        let message =
+            format!("`{}` takes no arguments: nothing runs yet\nhelp: `{}`", hook.name, hook.usage);
+        errors.push(argument, message);
     }
 }
 

@@ -60,19 +60,25 @@ fn async_method(
 /// A hook of the master.
 pub(super) fn hook(paths: &Paths, self_type: &Type, handler: &Handler) -> Option<TokenStream> {
     let Paths { private, .. } = paths;
-    let Role::Method(method) = &handler.event.role else {
-        return None;
-    };
     let Handler { name, cfgs, .. } = handler;
-    let parameters = parameters(paths, None, method.parameters);
-    let source = source(paths, method, &handler.arguments);
-    let values = values(paths, method.source, &handler.arguments);
-    let finish = finish(paths, method.returns, handler.output);
+    let finish = finish(paths, Returns::Result, handler.output);
+    let (parameters, event, values) = match &handler.event.role {
+        Role::Preload => (Vec::new(), TokenStream::new(), Vec::new()),
+        Role::Method(method) => {
+            let source = source(paths, method, &handler.arguments);
+            let event = quote! {
+                let mut event = #source;
+                let _ = &mut event;
+            };
+            let values = values(paths, method.source, &handler.arguments);
+            (parameters(paths, None, method.parameters), event, values)
+        }
+        _ => return None,
+    };
     Some(quote! {
         #(#cfgs)*
         fn #name(&self, #(#parameters),*) -> #private::Result {
-            let mut event = #source;
-            let _ = &mut event;
+            #event
             let output = <#self_type>::#name(self, #(#values),*);
             #finish
         }

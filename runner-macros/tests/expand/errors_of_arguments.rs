@@ -11,7 +11,7 @@
     receive_buffer = "1MiB",
     "loose",
     lame_duck = 5,
-    rlimits(nofile = 1024),
+    http(max_streams = 100),
     umask = 0o027,
     backlog = -1,
 )]

@@ -1,5 +1,9 @@
-#[master]
+#[master(spawn = "exec", control = "/run/app.sock")]
 impl App {
+    fn preload(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn start(&self, master: &Master) -> Result<()> {
         Ok(())
     }

@@ -23,7 +23,7 @@ pub(crate) use options::{
 pub(crate) use origin::{Origin, Sourced};
 pub(crate) use value::Context;
 
-use crate::spec::{Kind, snake_case};
+use crate::spec::{Kind, Share, snake_case};
 use layers::Layers;
 use options::{PLANNED_MASTER, PLANNED_SERVER};
 use section::Section;
@@ -98,6 +98,8 @@ impl Sources {
             context: Context {
                 directory,
                 program,
+                // The standard library takes the least of the affinity mask and of the CPU quotas of cgroups: of
+                // its own and all those above (`cpu.max`), and of version 1 (`cpu.cfs_quota_us`), at least 1.
                 cores: std::thread::available_parallelism().map_or(1, usize::from),
             },
         })
@@ -146,6 +148,9 @@ pub(crate) fn load(declared: &Declared<'_>, sources: &Sources) -> Result<Config,
                 errors: &mut errors,
             },
         );
+        if let Some(settings) = &settled {
+            check_budget(&key, settings, &mut errors);
+        }
         servers.extend(settled.map(|settings| ServerConfig {
             key,
             kind: server.kind,
@@ -184,6 +189,19 @@ fn keys(declared: &Declared<'_>, context: &Context, errors: &mut ConfigErrors) -
         keys.push(key);
     }
     keys
+}
+
+/// Without a worker more or fewer for a while, none could be replaced.
+fn check_budget(key: &str, settings: &ServerSettings, errors: &mut ConfigErrors) {
+    let (surge, unavailable) = (&settings.max_surge, &settings.max_unavailable);
+    let workers = settings.workers.value.initial();
+    if Share::budget(surge.value, unavailable.value, workers).is_none() {
+        let message = format!(
+            "no worker could be replaced, for `max_unavailable` is 0 too, {}; give one of them more than 0",
+            unavailable.origin.clause()
+        );
+        errors.push(format!("server.{key}.max_surge"), message, Some(surge.origin.clone()));
+    }
 }
 
 /// Two servers on one address would each get a part of its connections.

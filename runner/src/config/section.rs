@@ -9,6 +9,7 @@ use crate::spec::Kind;
 /// A value that a layer above the declaration gives.
 #[derive(Debug)]
 pub(super) struct Setting {
+    /// With the name of its table in front, if it stands in one below the section: `rlimits.nofile`.
     pub(super) option: String,
     pub(super) value: Raw,
     pub(super) origin: Origin,
@@ -67,7 +68,7 @@ impl Section<'_> {
     }
 
     /// Everything that is left is an error: no option of that name.
-    pub(super) fn refuse_rest(&mut self, rows: &[Row]) {
+    pub(super) fn refuse_rest(&mut self, rows: &'static [Row]) {
         for setting in std::mem::take(&mut self.settings) {
             let option = setting.option.as_str();
             let message = if option == "name" && self.kind.is_some() {
@@ -75,15 +76,28 @@ impl Section<'_> {
                     .to_owned()
             } else if self.planned.contains(&option) {
                 format!("`{option}` has no effect yet; remove it")
+            } else if let Some(row) = rows.iter().find(|row| row.table() == Some(option)) {
+                format!("expected a table: write `{} = …`", row.name)
             } else {
-                let known = rows
-                    .iter()
-                    .filter(|row| self.kind.is_none_or(|kind| row.applies_to(kind)))
-                    .map(|row| row.name);
-                format!("unknown option; {}", suggestion(option, known))
+                format!("unknown option; {}", self.known(option, rows))
             };
             self.fault(option, message, setting.origin);
         }
+    }
+
+    /// The end of a message about an unknown option: what it was probably meant to be, in its table or in the section.
+    fn known(&self, option: &str, rows: &'static [Row]) -> String {
+        let mut rows: Vec<&Row> =
+            rows.iter().filter(|row| self.kind.is_none_or(|kind| row.applies_to(kind))).collect();
+        if let Some((table, option)) = option.split_once('.')
+            && rows.iter().any(|row| row.table() == Some(table))
+        {
+            rows.retain(|row| row.table() == Some(table));
+            return suggestion(option, rows.iter().map(|row| row.last_name()));
+        }
+        let mut names: Vec<&str> = rows.iter().map(|row| row.table().unwrap_or(row.name)).collect();
+        names.dedup();
+        suggestion(option, names.into_iter())
     }
 
     fn fault(&mut self, option: &str, message: impl Into<String>, origin: Origin) {

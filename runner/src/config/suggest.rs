@@ -19,7 +19,11 @@ pub(crate) fn suggestion<'a>(
     }
 }
 
-fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The candidate that `word` was probably meant to be.
+pub(crate) fn closest<'a>(
+    word: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
     let length = word.chars().count();
     if LETTERS_MAX < length {
         return None;

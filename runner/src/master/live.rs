@@ -1,9 +1,12 @@
 //! The worker processes that exist, and what comes from them.
 
 use crate::os::process::Child;
+use crate::os::stuck::CpuMark;
+use crate::scoreboard::Row;
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 /// The longest line that a worker may say; the reason of a failed start is cut there.
 const LINE_LENGTH_MAX: usize = 4096;
@@ -15,10 +18,21 @@ pub(super) type Live = BTreeMap<i32, LiveWorker>;
 #[derive(Debug)]
 pub(super) struct LiveWorker {
     pub(super) child: Child,
+    /// The how-manieth server it is a worker of.
+    pub(super) server: usize,
     /// Its words come in here, and its dropping tells the worker that the master is gone.
     pub(super) channel: UnixStream,
     /// Nothing more can come through the channel.
     pub(super) silent: bool,
+    /// What it shows of itself.
+    pub(super) row: Row,
+    /// The last sign of life that was read, and how much it had computed then.
+    pub(super) heartbeat: Option<Duration>,
+    pub(super) cpu_then: Option<CpuMark>,
+    /// How much it had computed when the load was read last.
+    pub(super) cpu_before: Option<CpuMark>,
+    /// How often it was sent new log files and has not answered.
+    pub(super) changing: u32,
     heard: Vec<u8>,
 }
 
@@ -26,12 +40,31 @@ pub(super) struct LiveWorker {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Word {
     Ready,
-    Failed(String),
+    /// It cannot serve; whether it is worth another try.
+    Failed {
+        reason: String,
+        retry: bool,
+    },
+    /// It has had its `max_requests`.
+    Due,
+    /// It has taken the new log files, or why it could not.
+    Reopened(Result<(), String>),
 }
 
 impl LiveWorker {
-    pub(super) fn new(child: Child, channel: UnixStream) -> Self {
-        Self { child, channel, silent: false, heard: Vec::new() }
+    pub(super) fn new(child: Child, server: usize, channel: UnixStream, row: Row) -> Self {
+        Self {
+            child,
+            server,
+            channel,
+            silent: false,
+            row,
+            heartbeat: None,
+            cpu_then: None,
+            cpu_before: None,
+            changing: 0,
+            heard: Vec::new(),
+        }
     }
 
     /// Reads what the worker has said since the last time. Never waits.
@@ -68,7 +101,12 @@ impl Word {
     fn parse(line: &str) -> Option<Self> {
         match line.split_once(' ').unwrap_or((line, "")) {
             ("READY", _) => Some(Self::Ready),
-            ("FAILED", reason) => Some(Self::Failed(reason.to_owned())),
+            (word @ ("FAILED" | "MISCONFIGURED"), reason) => {
+                Some(Self::Failed { reason: reason.to_owned(), retry: word == "FAILED" })
+            }
+            ("DUE", "requests") => Some(Self::Due),
+            ("REOPENED", "") => Some(Self::Reopened(Ok(()))),
+            ("REOPENED", reason) => Some(Self::Reopened(Err(reason.to_owned()))),
             _ => None,
         }
     }

@@ -3,11 +3,17 @@
 //! It has one thread and no async runtime, ever. It waits for signals, for words of its workers and
 //! for their ends, tells the supervisor, and does what the supervisor wants.
 
+mod confine;
+mod errors;
+mod flood;
 mod live;
+mod logs;
+mod orphans;
 mod prepare;
 mod report;
 mod run;
 mod spawn;
+mod vitals;
 mod wait;
 
 pub(crate) use prepare::prepare;

@@ -1,16 +1,17 @@
 //! Everything that can go wrong before the first fork: users, files, addresses, the pid file.
 
-use crate::config::{Config, MasterConfig, Origin, ServerConfig, ServerSettings, Sourced};
+use super::confine::confine;
+use super::errors::Errors;
+use super::logs::Streams;
+use crate::config::{Config, MasterConfig, ServerConfig, Sourced};
 use crate::listener::{BindError, Listeners, Request};
 use crate::os::daemon;
 use crate::os::pidfile::{PidFile, PidFileError};
-use crate::os::privilege::{self, Identity};
-use crate::os::stdio::{Stdio, open_input, open_output};
+use crate::os::stdio::Stdio;
 use crate::server::{Limits, Serve};
 use crate::spec::Kind;
+use crate::worker::Confinement;
 use nix::sys::stat::{Mode, umask};
-use std::fmt::Display;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,28 +33,8 @@ pub(crate) struct Server {
     pub(crate) serve: Arc<dyn Serve>,
     pub(crate) limits: Limits,
     pub(crate) listeners: Listeners,
-    pub(crate) user: Option<Identity>,
+    pub(crate) confinement: Confinement,
     pub(crate) stdio: Stdio,
-}
-
-/// What went wrong, all of it, a line each.
-#[derive(Default)]
-struct Errors(Vec<String>);
-
-impl Errors {
-    /// Notes that the option `key` cannot be had.
-    fn push(&mut self, key: &str, problem: impl Display, origin: &Origin) {
-        self.0.push(format!("{key}: {problem} ({})", origin.clause()));
-    }
-
-    fn keep<T>(
-        &mut self,
-        key: &str,
-        origin: &Origin,
-        result: Result<T, impl Display>,
-    ) -> Option<T> {
-        result.map_err(|problem| self.push(key, problem, origin)).ok()
-    }
 }
 
 /// Looks up, opens, locks and binds what the configuration names. An error leaves nothing behind
@@ -66,20 +47,20 @@ pub(crate) fn prepare(config: Config, serve: Vec<Arc<dyn Serve>>) -> Result<Prep
         umask(Mode::from_bits_truncate(mask));
     }
     let pid_file = master.pid_file.as_ref().map(lock_pid_file).transpose()?;
-    let stdio = open_stdio("master", &master.stdin, &master.stdout, &master.stderr, &mut errors);
+    let stdio = Streams::of_master(&master).open(&mut errors);
     let servers: Vec<_> = servers
         .into_iter()
         .zip(serve)
         .filter_map(|(config, serve)| prepare_server(config, serve, &mut errors))
         .collect();
     enter_directory(&master, &mut errors);
-    if errors.0.is_empty() {
+    if errors.is_empty() {
         Ok(Prepared { config: master, servers, stdio, pid_file })
     } else {
         if let Some(pid_file) = pid_file {
             pid_file.remove();
         }
-        Err(errors.0)
+        Err(errors.into())
     }
 }
 
@@ -90,11 +71,11 @@ fn prepare_server(
 ) -> Option<Server> {
     let key = format!("server.{}", config.key);
     let settings = &config.settings;
-    let stdio = open_stdio(&key, &settings.stdin, &settings.stdout, &settings.stderr, errors);
-    let user = find_identity(&key, settings, errors);
+    let stdio = Streams::of_server(&config).open(errors);
+    let confinement = confine(&key, settings, errors);
     let request = Request {
         addresses: settings.bind.value.clone(),
-        slots: settings.workers.value,
+        slots: settings.workers.value.initial(),
         backlog: settings.backlog.value,
         client_speaks_first: config.kind == Kind::Http,
     };
@@ -111,7 +92,7 @@ fn prepare_server(
         receive_buffer: usize::try_from(settings.receive_buffer.value).unwrap_or(usize::MAX),
     };
     let listeners = listeners.ok()?;
-    Some(Server { config, serve, limits, listeners, user, stdio })
+    Some(Server { config, serve, limits, listeners, confinement, stdio })
 }
 
 /// Goes to the directory to work in. Every path is absolute by now.
@@ -146,56 +127,8 @@ fn lock_pid_file(path: &Sourced<PathBuf>) -> Result<PidFile, Vec<String>> {
         };
         let mut errors = Errors::default();
         errors.push("master.pid_file", problem, &path.origin);
-        errors.0
+        errors.into()
     })
-}
-
-fn open_stdio(
-    key: &str,
-    stdin: &Option<Sourced<PathBuf>>,
-    stdout: &Option<Sourced<PathBuf>>,
-    stderr: &Option<Sourced<PathBuf>>,
-    errors: &mut Errors,
-) -> Stdio {
-    let mut open =
-        |name: &str, path: &Option<Sourced<PathBuf>>, open: fn(&Path) -> io::Result<File>| {
-            let path = path.as_ref()?;
-            let explain = |error| format!("cannot open `{}`: {error}", path.value.display());
-            errors.keep(&format!("{key}.{name}"), &path.origin, open(&path.value).map_err(explain))
-        };
-    Stdio {
-        stdin: open("stdin", stdin, open_input),
-        stdout: open("stdout", stdout, open_output),
-        stderr: open("stderr", stderr, open_output),
-    }
-}
-
-/// Finds the user and group a server's workers run as, and checks that they may.
-fn find_identity(key: &str, config: &ServerSettings, errors: &mut Errors) -> Option<Identity> {
-    let user = config.user.as_ref().and_then(|user| {
-        errors.keep(&format!("{key}.user"), &user.origin, privilege::find_user(&user.value))
-    });
-    let group = config.group.as_ref().and_then(|group| {
-        errors.keep(&format!("{key}.group"), &group.origin, privilege::find_group(&group.value))
-    });
-    let identity = match (user, group) {
-        (Some(user), Some(group)) => user.with_group(group),
-        (Some(user), None) => user,
-        (None, Some(group)) => Identity::with_group_only(group),
-        (None, None) => return None,
-    };
-    if identity.is_permitted() {
-        return Some(identity);
-    }
-    if let Some(wanted) = config.user.as_ref().or(config.group.as_ref()) {
-        let name = if config.user.is_some() { "user" } else { "group" };
-        let problem = format!(
-            "only root may run workers as `{}`; start as root, or leave out `user` and `group`",
-            wanted.value
-        );
-        errors.push(&format!("{key}.{name}"), problem, &wanted.origin);
-    }
-    None
 }
 
 fn explain_bind(error: &io::Error) -> String {

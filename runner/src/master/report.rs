@@ -1,5 +1,6 @@
 //! What the supervisor has to say, for the log, the hooks and the launcher.
 
+use super::flood::LeftOut;
 use super::prepare::Server;
 use super::run::MasterProcess;
 use crate::error::{Error, Result};
@@ -25,12 +26,15 @@ impl MasterProcess {
             }
             Report::WorkerExit(exit) => self.worker_exit(&exit),
             Report::ForkFailed { slot, generation, reason } => {
-                tracing::error!(worker = %self.place(slot, generation), "{reason}");
+                if self.admits(slot) {
+                    tracing::error!(worker = %self.place(slot, generation), "{reason}");
+                }
             }
             Report::BackOff { slot, delay, failures } => {
-                let server = self.name(slot);
-                let slot = slot.slot;
-                tracing::warn!(server, slot, failures, ?delay, "waiting before the next try");
+                if self.admits(slot) {
+                    let (server, slot) = (self.name(slot), slot.slot);
+                    tracing::warn!(server, slot, failures, ?delay, "waiting before the next try");
+                }
             }
             Report::Due { slot, generation, pid, why } => {
                 let worker = self.place(slot, generation);
@@ -38,7 +42,8 @@ impl MasterProcess {
             }
             Report::Hung { slot, generation, pid, silent } => {
                 let worker = self.place(slot, generation);
-                tracing::error!(%worker, pid = pid.0, ?silent, "worker hangs, aborting it");
+                let at = self.stuck(pid);
+                tracing::error!(%worker, pid = pid.0, ?silent, "worker hangs, aborting it: {at}");
             }
             Report::Paused { late } => {
                 tracing::warn!(?late, "the master did not run; nobody is judged by that time");
@@ -50,11 +55,7 @@ impl MasterProcess {
             Report::Recovered { server } => {
                 tracing::info!(server = self.server_name(server), "server recovered");
             }
-            Report::NothingServes(failure) => {
-                let worker = self.place(failure.slot, failure.generation);
-                let reason = explain_failure(&failure.reason);
-                tracing::error!("no server can serve: worker {worker}: {reason}");
-            }
+            Report::NothingServes(failure) => self.nothing_serves(&failure),
             Report::Scaled { server, from, to, by_load } => {
                 tracing::info!(server = self.server_name(server), from, to, by_load, "scaled");
             }
@@ -73,6 +74,28 @@ impl MasterProcess {
         }
     }
 
+    /// Whether one more failure of the server's workers may be logged.
+    fn admits(&mut self, slot: SlotId) -> bool {
+        self.flood.admits(slot.server, self.now())
+    }
+
+    /// Logs how many failures were not logged, where that is due.
+    pub(super) fn report_left_out(&mut self) {
+        self.report_left_out_by(self.now());
+    }
+
+    /// The same for all of them, at the end.
+    pub(super) fn report_all_left_out(&mut self) {
+        self.report_left_out_by(Duration::MAX);
+    }
+
+    fn report_left_out_by(&mut self, now: Duration) {
+        for LeftOut { server, messages } in self.flood.left_out(now) {
+            let server = self.info.servers.get(server).map_or("?", |server| server.name());
+            tracing::warn!(server, "{messages} further messages about workers were left out");
+        }
+    }
+
     /// Every server serves.
     fn started(&mut self) {
         if let Err(error) = self.hook("start", Hooks::start) {
@@ -84,6 +107,12 @@ impl MasterProcess {
         if let Some(launcher) = self.launcher.take() {
             launcher.ready();
         }
+    }
+
+    fn nothing_serves(&self, failure: &StartFailure) {
+        let worker = self.place(failure.slot, failure.generation);
+        let reason = explain_failure(&failure.reason);
+        tracing::error!("no server can serve: worker {worker}: {reason}");
     }
 
     fn slot_failed(&self, slot: SlotId, retry: Option<Duration>) {
@@ -103,6 +132,7 @@ impl MasterProcess {
     }
 
     fn worker_exit(&mut self, exit: &WorkerExit) {
+        let slot = exit.slot;
         let exit = hooks::WorkerExit {
             server: self.name(exit.slot).to_owned(),
             slot: exit.slot.slot,
@@ -111,11 +141,12 @@ impl MasterProcess {
             asked: !exit.cause.is_failure(),
             cause: explain(exit),
             status: exit.ending.status,
+            core: exit.ending.core,
             uptime: exit.uptime,
         };
         if exit.was_asked() {
             tracing::info!(uptime = ?exit.uptime(), "{exit}");
-        } else {
+        } else if self.admits(slot) {
             tracing::error!(uptime = ?exit.uptime(), "{exit}");
         }
         let _ = self.hook("worker_exit", |hooks, master| hooks.worker_exit(master, &exit));
@@ -172,7 +203,7 @@ pub(super) fn log_listeners(servers: &[Server]) {
         tracing::info!(
             server = config.name.value,
             kind = %config.kind,
-            workers = config.settings.workers.value,
+            workers = config.settings.workers.value.initial(),
             from = %config.name.origin,
             "listening on {}",
             addresses.join(", ")
@@ -181,7 +212,8 @@ pub(super) fn log_listeners(servers: &[Server]) {
 }
 
 fn explain(exit: &WorkerExit) -> String {
-    let status = explain_status(exit.ending.status);
+    let core = if exit.ending.core { ", core dumped" } else { "" };
+    let status = format!("{}{core}", explain_status(exit.ending.status));
     match &exit.cause {
         Cause::Asked => format!("told to, {status}"),
         Cause::Overdue => format!("told to, but not in time, {status}"),

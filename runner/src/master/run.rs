@@ -1,26 +1,30 @@
 //! The loop.
 
+use super::flood::Flood;
 use super::live::{Live, Word};
 use super::prepare::{Prepared, Server};
 use super::report::log_listeners;
 use super::wait::{Happened, wait};
+use crate::config::MasterConfig;
 use crate::hooks::{Hooks, Master, ServerInfo};
 use crate::listener::Listeners;
 use crate::os::daemon::{self, Launcher};
+use crate::os::oom::OomWatch;
+use crate::os::orphans;
 use crate::os::pidfile::PidFile;
-use crate::os::process::{Exit, Signal, private_memory};
+use crate::os::process::Signal;
 use crate::os::signal::Signals;
 use crate::os::stdio::{Stdio, open_input, open_output};
-use crate::os::title::Title;
+use crate::os::title::{self, Title};
 use crate::spec::{ExitStatus, Term};
 use crate::supervisor::{
-    Action, Command, Event, Generation, Leave, Load, Pid, Scale, ServerSettings, Settings, SlotId,
-    Stop, Supervisor,
+    Action, Command, Event, Generation, Leave, Pid, Recycle, Scale, ServerSettings, Settings,
+    SlotId, Stop, Supervisor,
 };
 use nix::sys::signal::Signal as Number;
 use std::io;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The state of the master process; the supervisor knows nothing of it.
 pub(super) struct MasterProcess {
@@ -37,9 +41,16 @@ pub(super) struct MasterProcess {
     pub(super) launcher: Option<Launcher>,
     /// Why the program ends with failure, whatever the supervisor says.
     pub(super) failed: Option<String>,
-    began: Instant,
-    term: Term,
+    pub(super) config: MasterConfig,
+    pub(super) flood: Flood,
+    /// How many log files were reopened, while workers have not all changed over to them.
+    pub(super) reopening: Option<usize>,
+    pub(super) oom: OomWatch,
+    pub(super) began: Instant,
 }
+
+/// Whoever started process 1 waits for just this process, and its end is that of all others.
+const NO_DAEMON: &str = "as process 1 there is nobody to return to; use `run`, without `daemonize`";
 
 /// Runs the program until it has stopped; what it returns is its exit code.
 ///
@@ -72,10 +83,14 @@ fn begin(
     launcher: &mut Option<Launcher>,
 ) -> Result<MasterProcess, String> {
     if prepared.config.daemonize.value {
+        if orphans::is_init() {
+            return Err(NO_DAEMON.to_owned());
+        }
         *launcher = Some(daemon::detach().map_err(|error| error.to_string())?);
     }
     // Before anybody can learn the pid: a signal that came earlier would be the end.
-    let signals = Signals::block().map_err(|error| format!("cannot block signals: {error}"))?;
+    let signals = Signals::block(orphans::are_inherited());
+    let signals = signals.map_err(|error| format!("cannot block signals: {error}"))?;
     if let Some(pid_file) = pid_file {
         let written = pid_file.write();
         written.map_err(|error| format!("cannot write the pid file: {error}"))?;
@@ -87,13 +102,16 @@ impl MasterProcess {
     fn new(prepared: Prepared, hooks: Box<dyn Hooks>, signals: Signals) -> io::Result<Self> {
         let Prepared { config, servers, stdio, pid_file } = prepared;
         let title = Title::prepare();
+        let name = format!("{}: master", config.name.value);
+        title::name_process(&name);
         if let Some(title) = title {
-            title.set(&format!("{}: master", config.name.value));
+            title.set(&name);
         }
         log_listeners(&servers);
         if config.daemonize.value { fill(stdio)? } else { stdio }.redirect()?;
         let info = describe(&config.name.value, &servers);
         let settings: Vec<_> = servers.iter().map(supervisor_settings).collect();
+        let flood = Flood::new(servers.len());
         let began = Instant::now();
         Ok(Self {
             supervisor: Supervisor::new(began.elapsed(), Settings::default(), &settings),
@@ -106,8 +124,11 @@ impl MasterProcess {
             pid_file,
             launcher: None,
             failed: None,
+            config,
+            flood,
+            reopening: None,
+            oom: OomWatch::new(),
             began,
-            term: config.term.value,
         })
     }
 
@@ -119,8 +140,11 @@ impl MasterProcess {
                     return self.finish(code);
                 }
             }
-            let now = self.began.elapsed();
-            let timeout = self.supervisor.poll_timeout().map(|at| at.saturating_sub(now));
+            self.report_left_out();
+            let now = self.now();
+            let next =
+                [self.supervisor.poll_timeout(), self.flood.due()].into_iter().flatten().min();
+            let timeout = next.map(|at| at.saturating_sub(now));
             match self.signals.as_ref().map(|signals| wait(signals, &self.live, timeout)) {
                 Some(Ok(happened)) => self.look(&happened),
                 // Without poll(2) there is no supervision; the workers notice that we are gone.
@@ -130,26 +154,41 @@ impl MasterProcess {
                 }
                 None => return 1,
             }
-            self.supervisor.handle_timeout(self.began.elapsed());
+            self.supervisor.handle_timeout(self.now());
         }
     }
 
     pub(super) fn tell(&mut self, event: Event) {
-        self.supervisor.handle(self.began.elapsed(), event);
+        self.supervisor.handle(self.now(), event);
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// Tells the supervisor what has happened.
     fn look(&mut self, happened: &Happened) {
         if happened.signals {
             while let Some(Ok(Some(signal))) = self.signals.as_ref().map(Signals::next) {
+                self.obey(signal);
+            }
+        }
+        for pid in &happened.workers {
+            self.look_at(*pid);
+        }
+        self.check_reopened();
+    }
+
+    fn obey(&mut self, signal: Number) {
+        match signal {
+            Number::SIGCHLD => self.reap(),
+            Number::SIGHUP => self.hung_up(),
+            _ => {
                 if let Some(command) = self.command(signal) {
                     tracing::info!(signal = signal.as_str(), ?command, "signal received");
                     self.tell(Event::Command(command));
                 }
             }
-        }
-        for pid in &happened.workers {
-            self.look_at(*pid);
         }
     }
 
@@ -164,7 +203,7 @@ impl MasterProcess {
         }
     }
 
-    fn look_at(&mut self, pid: i32) {
+    pub(super) fn look_at(&mut self, pid: i32) {
         let Some(worker) = self.live.get_mut(&pid) else {
             return;
         };
@@ -172,28 +211,33 @@ impl MasterProcess {
         let ended = worker.child.try_wait();
         let words = worker.listen();
         for word in words {
-            self.tell(match word {
-                Word::Ready => Event::Ready { pid: Pid(pid) },
-                Word::Failed(reason) => Event::Failed { pid: Pid(pid), reason, retry: true },
-            });
+            match word {
+                Word::Ready => self.tell(Event::Ready { pid: Pid(pid) }),
+                Word::Failed { reason, retry } => {
+                    self.tell(Event::Failed { pid: Pid(pid), reason, retry });
+                }
+                Word::Due => self.tell(Event::Due { pid: Pid(pid), why: Recycle::Requests }),
+                Word::Reopened(result) => self.worker_reopened(pid, result),
+            }
         }
-        let status = match ended {
+        let ending = match ended {
             Ok(None) => return,
-            Ok(Some(Exit::Code(code))) => ExitStatus::Code(code),
-            Ok(Some(Exit::Signal(number))) => ExitStatus::Signal(number),
+            Ok(Some(exit)) => self.ending(exit),
             Err(error) => {
                 tracing::error!(pid, %error, "cannot wait for a worker, taking it as gone");
-                ExitStatus::Code(-1)
+                ExitStatus::Code(-1).into()
             }
         };
         self.live.remove(&pid);
-        self.tell(Event::Exited { pid: Pid(pid), ending: status.into() });
+        self.tell(Event::Exited { pid: Pid(pid), ending });
     }
 
     /// What a signal to the master means.
     fn command(&self, signal: Number) -> Option<Command> {
         match signal {
-            Number::SIGTERM if self.term == Term::Graceful => Some(Command::Stop(Stop::Graceful)),
+            Number::SIGTERM if self.config.term.value == Term::Graceful => {
+                Some(Command::Stop(Stop::Graceful))
+            }
             Number::SIGINT | Number::SIGTERM => Some(Command::Stop(Stop::Now)),
             Number::SIGQUIT => Some(Command::Stop(Stop::Graceful)),
             Number::SIGUSR1 => Some(Command::Restart),
@@ -219,16 +263,16 @@ impl MasterProcess {
             }
             Action::Signal { pid, how } => self.signal(pid, how),
             Action::ReadHeartbeat { pid } => {
-                let at = self.began.elapsed();
+                let at = self.last_heartbeat(pid);
                 self.tell(Event::Heartbeat { pid, at });
             }
             Action::ReadMemory { pid } => {
-                let private = private_memory(pid.0).unwrap_or(0);
-                self.tell(Event::Memory { pid, private });
+                if let Some(private) = self.private_memory(pid) {
+                    self.tell(Event::Memory { pid, private });
+                }
             }
             Action::ReadLoad { server } => {
-                let queued = self.servers[server].listeners.total_queued().unwrap_or(0);
-                let load = Load { queued, busy_percent: 0 };
+                let load = self.load(server);
                 self.tell(Event::Load { server, load });
             }
             Action::Report(report) => self.report(report),
@@ -263,6 +307,7 @@ impl MasterProcess {
     /// The last thing, when every worker is gone: only now a failed start is told, so that the next
     /// one is not refused because of it.
     fn finish(&mut self, code: u8) -> u8 {
+        self.report_all_left_out();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove();
         }
@@ -291,7 +336,7 @@ fn describe(name: &str, servers: &[Server]) -> Master {
         name: server.config.name.value.clone(),
         kind: server.config.kind,
         addresses: server.listeners.addresses().to_vec(),
-        workers: server.config.settings.workers.value,
+        workers: server.config.settings.workers.value.initial(),
     };
     Master { name: name.to_owned(), servers: servers.iter().map(info).collect() }
 }
@@ -299,10 +344,18 @@ fn describe(name: &str, servers: &[Server]) -> Master {
 fn supervisor_settings(server: &Server) -> ServerSettings {
     let settings = &server.config.settings;
     ServerSettings {
-        workers: settings.workers.value,
+        workers: settings.workers.value.initial(),
+        bounds: settings.workers.value.bounds(),
+        elastic: settings.workers.value.is_elastic(),
         start_timeout: settings.start_timeout.value,
         drain_timeout: settings.drain_timeout.value,
         retire_delay: Listeners::LATEST_ARRIVAL,
-        ..ServerSettings::default()
+        heartbeat_timeout: settings.heartbeat_timeout.value,
+        max_lifetime: settings.max_lifetime.as_ref().map(|it| it.value),
+        max_memory: settings.max_memory.as_ref().map(|it| it.value),
+        max_restarts: settings.max_restarts.as_ref().map(|it| it.value),
+        restart_window: settings.restart_window.value,
+        max_surge: settings.max_surge.value,
+        max_unavailable: settings.max_unavailable.value,
     }
 }

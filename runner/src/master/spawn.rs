@@ -3,6 +3,7 @@
 use super::live::LiveWorker;
 use super::run::MasterProcess;
 use crate::os::fork::{self, ForkError};
+use crate::scoreboard::Row;
 use crate::server::Identity;
 use crate::supervisor::{Generation, SlotId};
 use crate::worker::{self, Seed};
@@ -14,6 +15,7 @@ impl MasterProcess {
     pub(super) fn spawn(&mut self, slot: SlotId, generation: Generation) -> Result<i32, ForkError> {
         let (ours, theirs) = UnixStream::pair().map_err(ForkError::Refused)?;
         ours.set_nonblocking(true).map_err(ForkError::Refused)?;
+        let row = Row::create().map_err(ForkError::Refused)?;
         let master_pid = process::id().cast_signed();
         let mut ends = Some((ours, theirs));
         let child = fork::spawn(|| {
@@ -21,13 +23,13 @@ impl MasterProcess {
                 return 0;
             };
             drop(ours);
-            worker::run(self.take_seed(slot, generation, theirs, master_pid))
+            worker::run(self.take_seed(slot, generation, theirs, row.clone(), master_pid))
         })?;
         let Some((ours, _theirs)) = ends else {
             return Err(ForkError::Refused(std::io::ErrorKind::Other.into()));
         };
         let pid = child.pid();
-        self.live.insert(pid, LiveWorker::new(child, ours));
+        self.live.insert(pid, LiveWorker::new(child, slot.server, ours, row));
         Ok(pid)
     }
 
@@ -37,6 +39,7 @@ impl MasterProcess {
         slot: SlotId,
         generation: Generation,
         channel: UnixStream,
+        row: Row,
         master_pid: i32,
     ) -> Seed {
         let mut servers = std::mem::take(&mut self.servers);
@@ -46,18 +49,22 @@ impl MasterProcess {
         self.signals.take();
         self.launcher.take();
         self.pid_file.take();
+        let settings = server.config.settings;
         Seed {
             identity: Identity { server: server.config.name.value, slot: slot.slot, generation },
             serve: server.serve,
             limits: server.limits,
             listeners: server.listeners.take(slot.slot),
             channel,
+            row,
             master_pid,
             title: self.title,
-            user: server.user,
+            confinement: server.confinement.for_slot(slot.slot),
             stdio: server.stdio,
-            threads: server.config.settings.threads.value,
-            drain_timeout: server.config.settings.drain_timeout.value,
+            threads: settings.threads.value,
+            drain_timeout: settings.drain_timeout.value,
+            heartbeat_timeout: settings.heartbeat_timeout.value,
+            max_requests: settings.max_requests.map(|most| most.value),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 /// A kernel timer (timer_create(2)) that kills this process when it fires.
-struct Fuse {
+pub(super) struct Fuse {
     timer: UnsafeCell<Timer>,
     after: Duration,
 }
@@ -20,8 +20,15 @@ unsafe impl Sync for Fuse {}
 unsafe impl Send for Fuse {}
 
 impl Fuse {
+    /// A fuse that is not lit yet.
+    pub(super) fn new(after: Duration) -> io::Result<Self> {
+        let notify = SigevNotify::SigevSignal { signal: Signal::SIGKILL, si_value: 0 };
+        let timer = Timer::new(ClockId::CLOCK_MONOTONIC, SigEvent::new(notify))?;
+        Ok(Self { timer: UnsafeCell::new(timer), after })
+    }
+
     /// Starts the countdown. Async-signal-safe: one system call (signal-safety(7)).
-    fn light(&self) {
+    pub(super) fn light(&self) {
         // SAFETY: no other reference to the timer exists: this is the only access to it, and a
         // signal does not interrupt its own handler.
         let timer = unsafe { &mut *self.timer.get() };
@@ -34,9 +41,7 @@ impl Fuse {
 /// A worker that drains ends by itself long before. One whose only thread is stuck cannot, and
 /// when its master is gone nobody else would end it.
 pub(crate) fn kill_self_after_quit(after: Duration) -> io::Result<()> {
-    let notify = SigevNotify::SigevSignal { signal: Signal::SIGKILL, si_value: 0 };
-    let timer = Timer::new(ClockId::CLOCK_MONOTONIC, SigEvent::new(notify))?;
-    let fuse = Fuse { timer: UnsafeCell::new(timer), after };
+    let fuse = Fuse::new(after)?;
     // SAFETY: the action makes one async-signal-safe call and neither allocates nor locks.
     unsafe { signal_hook::low_level::register(libc::SIGQUIT, move || fuse.light()) }?;
     Ok(())

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{fmt, fs};
 
 /// What a child exits with when its code panicked, as programs of Rust do.
-const EXIT_PANICKED: u8 = 101;
+pub(super) const EXIT_PANICKED: u8 = 101;
 
 /// Why there is no child.
 #[derive(Debug)]

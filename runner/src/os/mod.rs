@@ -2,18 +2,34 @@
 //!
 //! Nothing here knows what a server or a worker is.
 
+pub(crate) mod abort;
+pub(crate) mod affinity;
+pub(crate) mod alternate_stack;
+mod backtrace;
+pub(crate) mod capability;
+pub(crate) mod clock;
+pub(crate) mod cpu_time;
 pub(crate) mod daemon;
 pub(crate) mod deadline;
+pub(crate) mod descriptors;
 pub(crate) mod fork;
 pub(crate) mod hand_over;
 pub(crate) mod image;
 pub(crate) mod lifeline;
+pub(crate) mod memory;
+pub(crate) mod oom;
+pub(crate) mod orphans;
 pub(crate) mod pidfile;
+pub(crate) mod priority;
 pub(crate) mod privilege;
 pub(crate) mod process;
 pub(crate) mod reuseport;
+pub(crate) mod rlimit;
+pub(crate) mod shared_memory;
 pub(crate) mod signal;
 mod socket_option;
 pub(crate) mod stdio;
+pub(crate) mod stuck;
 pub(crate) mod tcp;
+pub(crate) mod thread;
 pub(crate) mod title;

@@ -72,7 +72,8 @@ impl Child {
         let Some(status) = waitid(WaitId::PidFd(self.0.as_fd()), options)? else {
             return Ok(None);
         };
-        let signal = status.terminating_signal().map(Exit::Signal);
+        let core = status.dumped();
+        let signal = status.terminating_signal().map(|number| Exit::Signal { number, core });
         Ok(signal.or_else(|| status.exit_status().map(Exit::Code)))
     }
 }
@@ -87,7 +88,11 @@ impl AsFd for Child {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Code(i32),
-    Signal(i32),
+    /// By a signal; `core` when the kernel has written a core dump, or handed it to a program.
+    Signal {
+        number: i32,
+        core: bool,
+    },
 }
 
 /// The pids of the children of `pid`, from `/proc` (needs `CONFIG_PROC_CHILDREN`).
@@ -105,10 +110,46 @@ pub(crate) fn command_line(pid: i32) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// The memory that only `pid` uses, in bytes, and not shared since a fork.
-pub(crate) fn private_memory(pid: i32) -> Option<u64> {
-    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let private = rollup.lines().filter(|line| line.starts_with("Private_"));
-    let kib = private.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    Some(kib.sum::<u64>() * 1024)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::process::Command;
+
+    /// Runs a shell until its end.
+    fn run(script: &str, directory: &tempfile::TempDir) -> Exit {
+        let mut command = Command::new("sh");
+        let command = command.args(["-c", script]).current_dir(directory.path());
+        #[expect(clippy::zombie_processes, reason = "it is waited for as a `Child` of ours")]
+        let started = command.spawn().unwrap();
+        let child = Child::adopt(Pid::from_raw(started.id().cast_signed())).unwrap();
+        poll(&mut [PollFd::new(child.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE).unwrap();
+        child.try_wait().unwrap().expect("an end")
+    }
+
+    #[test]
+    fn ends_are_told_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        for (script, exit) in [
+            ("exit 7", Exit::Code(7)),
+            ("kill -KILL $$", Exit::Signal { number: 9, core: false }),
+            ("ulimit -c 0; kill -ABRT $$", Exit::Signal { number: 6, core: false }),
+        ] {
+            assert_eq!(run(script, &directory), exit, "{script}");
+        }
+    }
+
+    /// Where the kernel puts cores into the working directory, the flag says whether there is one.
+    #[test]
+    fn a_core_is_noticed() {
+        let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
+        if !pattern.starts_with("core") {
+            println!("skipped: cores go to `{}`", pattern.trim());
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let exit = run("ulimit -c unlimited; kill -ABRT $$", &directory);
+        let core = fs::read_dir(directory.path()).unwrap().count() == 1;
+        assert_eq!(exit, Exit::Signal { number: 6, core });
+    }
 }

@@ -26,16 +26,23 @@ const MASTER: [Signal; 8] = [
 /// They are blocked whenever the master itself runs, so none can arrive between two of its system
 /// calls, and no handler can run in a worker that it forks. Only hooks run with them unblocked.
 #[derive(Debug)]
-pub(crate) struct Signals(SignalFd);
+pub(crate) struct Signals {
+    queue: SignalFd,
+    set: SigSet,
+}
 
 impl Signals {
-    /// Blocks the signals of the master for good and opens their queue.
-    pub(crate) fn block() -> io::Result<Self> {
+    /// Blocks the signals of the master for good and opens their queue. With `children`, CHLD is
+    /// one of them; the first is there at once, for those that have ended before.
+    pub(crate) fn block(children: bool) -> io::Result<Self> {
         // A parent may have left CHLD ignored, and then no exit status would be kept (wait(2)).
         let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
         // SAFETY: the default disposition runs no code of this process.
         unsafe { sigaction(Signal::SIGCHLD, &default) }?;
-        let set = SigSet::from_iter(MASTER);
+        let mut set = SigSet::from_iter(MASTER);
+        if children {
+            set.add(Signal::SIGCHLD);
+        }
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None)?;
         let catch = SigAction::new(SigHandler::Handler(catch), SaFlags::SA_RESTART, set);
         for signal in MASTER {
@@ -43,7 +50,9 @@ impl Signals {
             unsafe { sigaction(signal, &catch) }?;
         }
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-        Ok(Self(SignalFd::with_flags(&set, flags)?))
+        let signals = Self { queue: SignalFd::with_flags(&set, flags)?, set };
+        signals.look_for_children();
+        Ok(signals)
     }
 
     /// Runs `body` without blocked signals, because the programs and threads that it starts inherit
@@ -52,10 +61,9 @@ impl Signals {
     ///
     /// `body` must not unwind.
     pub(crate) fn unblocked<T>(&self, body: impl FnOnce() -> T) -> T {
-        let set = SigSet::from_iter(MASTER);
-        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&set), None);
+        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&self.set), None);
         let result = body();
-        let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None);
+        let _ = sigprocmask(SigmaskHow::SIG_BLOCK, Some(&self.set), None);
         let caught = CAUGHT.swap(0, Ordering::Relaxed);
         for signal in MASTER {
             if caught & (1 << signal as u32) != 0 {
@@ -63,15 +71,24 @@ impl Signals {
                 let _ = raise(signal);
             }
         }
+        self.look_for_children();
         result
     }
 
     /// The next signal, if one is waiting.
     pub(crate) fn next(&self) -> io::Result<Option<Signal>> {
-        let Some(info) = self.0.read_signal()? else {
+        let Some(info) = self.queue.read_signal()? else {
             return Ok(None);
         };
         Ok(i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok()))
+    }
+
+    /// Has no handler, which would interrupt a hook for each child that ends, and is not kept by
+    /// the kernel while it is not blocked; so it may have been missed.
+    fn look_for_children(&self) {
+        if self.set.contains(Signal::SIGCHLD) {
+            let _ = raise(Signal::SIGCHLD);
+        }
     }
 }
 
@@ -94,7 +111,7 @@ extern "C" fn catch(number: libc::c_int) {
 
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.queue.as_fd()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The name that `ps` and `top` show for a process.
+//! What `ps` and `top` show for a process.
 
 use nix::sys::prctl;
 use std::collections::BTreeSet;
@@ -46,10 +46,15 @@ impl Title {
         let area = unsafe { std::slice::from_raw_parts_mut(self.start as *mut u8, self.length) };
         area.fill(0);
         area[..text.len()].copy_from_slice(&text);
-        let name: Vec<u8> = text.into_iter().take(COMM_LENGTH_MAX).collect();
-        if let Ok(name) = CString::new(name) {
-            let _ = prctl::set_name(&name);
-        }
+    }
+}
+
+/// Names the process for `top` and `pgrep`, which show the name of its main thread: to be called by
+/// that one.
+pub(crate) fn name_process(name: &str) {
+    let name: Vec<u8> = name.bytes().filter(|byte| *byte != 0).take(COMM_LENGTH_MAX).collect();
+    if let Ok(name) = CString::new(name) {
+        let _ = prctl::set_name(&name);
     }
 }
 

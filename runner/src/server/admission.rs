@@ -76,7 +76,12 @@ impl<P: Protocol> Admission<P> {
     }
 
     pub(super) fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-        self.tasks.spawn(self.clone().attend(stream, peer));
+        self.worker.row().accepted();
+        let admission = self.clone();
+        self.tasks.spawn(async move {
+            admission.attend(stream, peer).await;
+            admission.worker.row().closed();
+        });
     }
 
     /// Waits until every connection has ended; none may be admitted any more.
@@ -90,7 +95,7 @@ impl<P: Protocol> Admission<P> {
         self.tasks.len()
     }
 
-    async fn attend(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+    async fn attend(&self, stream: TcpStream, peer: SocketAddr) {
         let Ok(local) = stream.local_addr() else {
             return;
         };

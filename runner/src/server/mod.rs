@@ -4,6 +4,7 @@ mod accept;
 mod admission;
 mod connections;
 pub mod http;
+mod quota;
 mod run;
 pub mod tcp;
 mod worker;
@@ -14,6 +15,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+pub(crate) use quota::Quota;
 pub(crate) use run::{Limits, Serve, Session};
 pub use worker::{Connection, Worker};
 pub(crate) use worker::{Identity, Shutdown};
@@ -62,7 +64,8 @@ pub(crate) async fn notify(event: &'static str, handler: impl Future<Output = Re
     }
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
+/// What a panic was given to say.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

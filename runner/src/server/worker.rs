@@ -1,6 +1,8 @@
 //! The worker as its handlers see it.
 
 use super::connections::Connections;
+use super::quota::Quota;
+use crate::scoreboard::Row;
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +24,8 @@ pub struct Worker(Arc<Inner>);
 struct Inner {
     identity: Identity,
     shutdown: Shutdown,
+    row: Row,
+    quota: Quota,
     paused: watch::Sender<bool>,
     next_connection: AtomicU64,
     /// A `Connections<C>` of the protocol's own connection type.
@@ -74,10 +78,17 @@ pub(crate) mod sealed {
 }
 
 impl Worker {
-    pub(crate) fn new<C: Connection>(identity: Identity, shutdown: Shutdown) -> Self {
+    pub(crate) fn new<C: Connection>(
+        identity: Identity,
+        shutdown: Shutdown,
+        row: Row,
+        quota: Quota,
+    ) -> Self {
         Self(Arc::new(Inner {
             identity,
             shutdown,
+            row,
+            quota,
             paused: watch::Sender::new(false),
             next_connection: AtomicU64::new(1),
             connections: Box::new(Connections::<C>::default()),
@@ -159,6 +170,15 @@ impl Worker {
     /// A number that no other connection of this worker has had.
     pub(crate) fn next_connection(&self) -> u64 {
         self.0.next_connection.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn row(&self) -> &Row {
+        &self.0.row
+    }
+
+    /// Counts against `max_requests`: the worker has served `count`.
+    pub(crate) fn served(&self, count: u64) {
+        self.0.quota.served(count);
     }
 
     pub(crate) fn shutdown(&self) -> &Shutdown {

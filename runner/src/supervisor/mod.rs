@@ -86,7 +86,7 @@ pub(crate) use action::{
     Action, Cause, Leave, Reason, Recycle, ReloadError, Report, StartFailure, WorkerExit,
 };
 pub(crate) use event::{Command, Ending, Event, Load, Scale, Stop};
-pub(crate) use settings::{ServerSettings, Settings, Share};
+pub(crate) use settings::{ServerSettings, Settings};
 pub(crate) use status::{ServerStatus, State, WorkerStatus};
 
 use action::Actions;

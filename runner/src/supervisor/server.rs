@@ -9,6 +9,7 @@ use super::settings::ServerSettings;
 use super::slot::Slot;
 use super::worker::Limits;
 use super::{Generation, NEVER, ServerStatus, Settings, SlotId, Time};
+use crate::spec::Share;
 
 /// How many failures a server without `max_restarts` tolerates, for each worker that it should have.
 const RESTARTS_PER_WORKER: u32 = 5;
@@ -88,10 +89,11 @@ impl Server {
         now: Time,
         actions: &mut Actions,
     ) {
-        let successors = count(&self.slots, Slot::has_successor);
-        let mut surge = self.settings.max_surge.rounded_up(self.target).saturating_sub(successors);
-        let needed =
-            self.target.saturating_sub(self.settings.max_unavailable.rounded_down(self.target));
+        let ServerSettings { max_surge, max_unavailable, .. } = self.settings;
+        let (more, fewer) =
+            Share::budget(max_surge, max_unavailable, self.target).unwrap_or((1, 0));
+        let mut surge = more.saturating_sub(count(&self.slots, Slot::has_successor));
+        let needed = self.target.saturating_sub(fewer);
         let mut spare = count(&self.slots, Slot::is_serving).saturating_sub(needed);
         for slot in &mut self.slots {
             let renewed = slot.wants_successor(generation, reloading);

@@ -1,6 +1,7 @@
 //! What a supervisor is told once, when it is made.
 
 use super::Time;
+use crate::spec::Share;
 
 /// What holds for every server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,33 +64,6 @@ pub(crate) struct ServerSettings {
     pub(crate) max_surge: Share,
     /// How many fewer workers may be READY while some are replaced. Default: none.
     pub(crate) max_unavailable: Share,
-}
-
-/// A part of a server's workers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Share {
-    Count(u32),
-    Percent(u32),
-}
-
-impl Share {
-    pub(crate) fn rounded_up(self, total: u32) -> u32 {
-        match self {
-            Self::Count(count) => count,
-            Self::Percent(percent) => part(total, percent, u64::div_ceil),
-        }
-    }
-
-    pub(crate) fn rounded_down(self, total: u32) -> u32 {
-        match self {
-            Self::Count(count) => count,
-            Self::Percent(percent) => part(total, percent, |all, by| all / by),
-        }
-    }
-}
-
-fn part(total: u32, percent: u32, divide: fn(u64, u64) -> u64) -> u32 {
-    u32::try_from(divide(u64::from(total) * u64::from(percent), 100)).unwrap_or(u32::MAX)
 }
 
 impl Default for Settings {

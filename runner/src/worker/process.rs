@@ -1,11 +1,16 @@
-//! What a fresh child does before user code runs, in this order: standard streams, title, user,
-//! tie to the master, signals.
+//! What a fresh child does before user code runs, in this order: standard streams, title,
+//! confinement, tie to the master, signals. User code then runs on a thread of its own.
 
-use super::runtime;
+use super::confine::Confinement;
+use super::{panics, runtime};
+use crate::error::Error;
 use crate::os::stdio::Stdio;
-use crate::os::{deadline, lifeline, privilege, signal, title::Title};
+use crate::os::title::{self, Title};
+use crate::os::{abort, deadline, lifeline, signal, thread};
+use crate::scoreboard::Row;
 use crate::server::{Identity, Limits, Serve};
 use crate::title::{WorkerState, WorkerTitle};
+use std::fmt;
 use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
@@ -18,7 +23,9 @@ const FUSE_MARGIN: Duration = Duration::from_secs(3);
 
 /// Exit codes of a worker.
 pub(super) const EXIT_DONE: u8 = 0;
-pub(super) const EXIT_START_FAILED: u8 = 1;
+const EXIT_START_FAILED: u8 = 1;
+/// Trying again is useless: `EX_CONFIG` of sysexits(3).
+const EXIT_MISCONFIGURED: u8 = 78;
 
 /// Everything a worker gets from its master; it holds nothing else of it.
 pub(crate) struct Seed {
@@ -26,25 +33,35 @@ pub(crate) struct Seed {
     pub(crate) serve: Arc<dyn Serve>,
     pub(crate) limits: Limits,
     pub(crate) listeners: Vec<TcpListener>,
-    /// READY or a reason goes out here; its end is the end of the master.
+    /// READY or a reason goes out here, new log files come in; its end is the end of the master.
     pub(crate) channel: UnixStream,
+    /// Where the worker shows what it does.
+    pub(crate) row: Row,
     pub(crate) master_pid: i32,
     pub(crate) title: Option<Title>,
-    pub(crate) user: Option<privilege::Identity>,
+    pub(crate) confinement: Confinement,
     pub(crate) stdio: Stdio,
     pub(crate) threads: u32,
     pub(crate) drain_timeout: Duration,
+    /// After how long without a sign of life the worker counts as hung; none when it never does.
+    pub(crate) heartbeat_timeout: Option<Duration>,
+    /// How many requests, or connections of a tcp server, the worker serves before it asks to be
+    /// replaced, a tenth more or less; none when any number.
+    pub(crate) max_requests: Option<u64>,
 }
 
 /// Runs the worker; what it returns is its exit code.
 pub(crate) fn run(mut seed: Seed) -> u8 {
-    match become_worker(&mut seed) {
-        Ok(()) => runtime::serve(seed),
-        Err(reason) => {
-            report_failure(&seed.channel, &reason);
-            EXIT_START_FAILED
-        }
+    if let Err(reason) = become_worker(&mut seed) {
+        return fail(&seed.channel, &Error::msg(reason));
     }
+    let server = seed.identity.server.clone();
+    let mut seed = Some(seed);
+    let code = thread::run_on_fresh(&server, || seed.take().map_or(EXIT_DONE, runtime::serve));
+    code.unwrap_or_else(|error| {
+        let error = Error::msg(format!("cannot start a thread: {error}"));
+        seed.map_or(EXIT_START_FAILED, |seed| fail(&seed.channel, &error))
+    })
 }
 
 fn become_worker(seed: &mut Seed) -> Result<(), String> {
@@ -53,13 +70,16 @@ fn become_worker(seed: &mut Seed) -> Result<(), String> {
         move |error: io::Error| format!("{what}: {error}")
     };
     std::mem::take(&mut seed.stdio).redirect().map_err(describe("cannot redirect"))?;
+    panics::log(&seed.identity);
+    let name = title_of(&seed.identity, WorkerState::Ready).to_string();
+    title::name_process(&name);
     show(seed.title, &seed.identity, WorkerState::Starting);
-    if let Some(user) = &seed.user {
-        user.assume().map_err(describe("cannot change to the user"))?;
-    }
+    seed.confinement.apply()?;
     lifeline::drain_when_parent_dies(seed.master_pid)
         .map_err(describe("cannot watch the master"))?;
     signal::reset_for_worker().map_err(describe("cannot reset signals"))?;
+    abort::explain_aborts(format!("worker {name}"), seed.master_pid)
+        .map_err(describe("cannot handle ABRT"))?;
     deadline::kill_self_after_quit(seed.drain_timeout + FUSE_MARGIN)
         .map_err(describe("cannot make a deadline"))?;
     Ok(())
@@ -68,17 +88,49 @@ fn become_worker(seed: &mut Seed) -> Result<(), String> {
 /// Shows in `ps` what the worker is at.
 pub(super) fn show(title: Option<Title>, identity: &Identity, state: WorkerState) {
     if let Some(title) = title {
-        let Identity { server, slot, generation } = identity.clone();
-        title.set(&WorkerTitle { server, slot, generation, state }.to_string());
+        title.set(&title_of(identity, state).to_string());
     }
 }
 
-/// Tells the master why there is no worker. The master may be gone, and then nobody needs to know.
-pub(super) fn report_failure(mut channel: &UnixStream, reason: &str) {
-    let _ = writeln!(channel, "FAILED {}", reason.replace('\n', "; "));
+fn title_of(identity: &Identity, state: WorkerState) -> WorkerTitle {
+    let Identity { server, slot, generation } = identity.clone();
+    WorkerTitle { server, slot, generation, state }
 }
 
-/// Tells the master that this worker serves.
-pub(super) fn report_ready(mut channel: &UnixStream) {
-    let _ = writeln!(channel, "READY");
+/// Tells the master why there is no worker, and gives the code to exit with.
+pub(super) fn fail(channel: &UnixStream, error: &Error) -> u8 {
+    let (word, code) = if error.is_configuration() {
+        ("MISCONFIGURED", EXIT_MISCONFIGURED)
+    } else {
+        ("FAILED", EXIT_START_FAILED)
+    };
+    say(channel, format_args!("{word} {}", error.to_string().replace('\n', "; ")));
+    code
+}
+
+/// Says a line to the master. It may be gone, and then nobody needs to know.
+pub(super) fn say(mut channel: &UnixStream, line: fmt::Arguments<'_>) {
+    // At once, so that the lines of several threads do not mix.
+    let _ = channel.write_all(format!("{line}\n").as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    #[test]
+    fn the_reason_of_a_failure_is_one_line_and_its_class_a_code() {
+        for (error, said, code) in [
+            (Error::msg("no database\nno luck"), "FAILED no database; no luck\n", 1),
+            (Error::configuration("no DATABASE"), "MISCONFIGURED no DATABASE\n", 78),
+        ] {
+            let (mut master, worker) = UnixStream::pair().unwrap();
+            assert_eq!(fail(&worker, &error), code);
+            drop(worker);
+            let mut heard = String::new();
+            master.read_to_string(&mut heard).unwrap();
+            assert_eq!(heard, said);
+        }
+    }
 }

@@ -1,59 +1,83 @@
 //! The async half of a worker: its runtime, its signals and its server.
 
-use super::process::{EXIT_DONE, EXIT_START_FAILED, Seed, report_failure, report_ready, show};
+use super::channel;
+use super::heart::beat;
+use super::process::{EXIT_DONE, Seed, fail, say, show};
+use crate::error::Error;
 use crate::os::signal::unblock;
-use crate::server::{Session, Shutdown};
+use crate::os::{alternate_stack, clock};
+use crate::server::{Quota, Session, Shutdown};
 use crate::title::WorkerState;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::{JoinHandle, spawn};
 use tokio::time::sleep;
 
 /// How long the server may still take for its `worker_stop` when it was told to end at once.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
-/// Serves until told to end.
+/// Serves until told to end, on this thread and those it starts.
 pub(super) fn serve(seed: Seed) -> u8 {
-    match build(seed.threads) {
+    alternate_stack::provide();
+    let listening = Arc::new(OnceLock::new());
+    match build(&seed.identity.server, seed.threads, listening.clone()) {
         Ok(runtime) => {
-            let code = runtime.block_on(serve_until_told(seed));
+            let code = runtime.block_on(serve_until_told(seed, &listening));
             // Blocking work of handlers, which nothing can cancel, must not hold up the exit.
             runtime.shutdown_background();
             code
         }
         Err(error) => {
-            report_failure(&seed.channel, &format!("cannot start the async runtime: {error}"));
-            EXIT_START_FAILED
+            let error = Error::msg(format!("cannot start the async runtime: {error}"));
+            fail(&seed.channel, &error)
         }
     }
 }
 
-fn build(threads: u32) -> io::Result<Runtime> {
+/// A runtime whose threads begin to work, and take signals, when those are `listening` for.
+fn build(server: &str, threads: u32, listening: Arc<OnceLock<()>>) -> io::Result<Runtime> {
     let mut builder = match threads {
         0 | 1 => Builder::new_current_thread(),
         _ => Builder::new_multi_thread(),
     };
     let threads = usize::try_from(threads).unwrap_or(usize::MAX).max(1);
-    builder.worker_threads(threads).enable_all().build()
+    let begin = move || {
+        alternate_stack::provide();
+        listening.wait();
+        // It fails for no mask that is valid, and this one is.
+        let _ = unblock();
+    };
+    let name = server.replace('\0', "");
+    builder.worker_threads(threads).thread_name(name).on_thread_start(begin).enable_all().build()
 }
 
-async fn serve_until_told(seed: Seed) -> u8 {
-    let Seed { identity, serve, limits, listeners, channel, title, drain_timeout, .. } = seed;
+async fn serve_until_told(seed: Seed, listening: &OnceLock<()>) -> u8 {
+    let Seed { identity, serve, limits, listeners, channel, row, title, drain_timeout, .. } = seed;
+    let channel = Arc::new(channel);
     let shutdown = Shutdown::default();
     let served = async {
         let master = Master::listen(&channel)?;
-        let channel = channel.try_clone()?;
+        listening.get_or_init(|| ());
+        if let Some(timeout) = seed.heartbeat_timeout {
+            row.stamp(clock::monotonic());
+            tokio::spawn(beat(row.clone(), timeout));
+        }
+        let quota = quota(seed.max_requests, channel.clone());
+        let channel = channel.clone();
         let who = identity.clone();
         let show = move |state| show(title, &who, state);
         let show_draining = show.clone();
         let ready = Box::new(move || {
             show(WorkerState::Ready);
-            report_ready(&channel);
+            say(&channel, format_args!("READY"));
         });
-        let session = Session { identity, limits, listeners, shutdown: shutdown.clone(), ready };
+        let session =
+            Session { identity, limits, listeners, row, quota, shutdown: shutdown.clone(), ready };
         tokio::select! {
             served = serve.serve(session) => served,
             () = master.obey(&shutdown, drain_timeout, || show_draining(WorkerState::Draining)) => Ok(()),
@@ -61,18 +85,30 @@ async fn serve_until_told(seed: Seed) -> u8 {
     };
     match served.await {
         Ok(()) => EXIT_DONE,
-        Err(error) => {
-            report_failure(&channel, &error.to_string());
-            EXIT_START_FAILED
-        }
+        Err(error) => fail(&channel, &error),
     }
+}
+
+/// Tells the master when the worker has served about `most`.
+fn quota(most: Option<u64>, channel: Arc<UnixStream>) -> Quota {
+    let tell = move || say(&channel, format_args!("DUE requests"));
+    most.map_or_else(Quota::unlimited, |most| {
+        Quota::new(jittered(most, RandomState::new().hash_one(most)), tell)
+    })
+}
+
+/// A tenth more or less, so that workers that began together do not end together.
+fn jittered(most: u64, random: u64) -> u64 {
+    let tenth = most / 10;
+    (most - tenth).saturating_add(random % (2 * tenth + 1))
 }
 
 /// What the master may want of this worker, and whether it still lives.
 struct Master {
     stop: Signal,
     drain: Signal,
-    channel: tokio::net::UnixStream,
+    /// Ends when the master does.
+    channel: JoinHandle<()>,
 }
 
 impl Master {
@@ -83,7 +119,7 @@ impl Master {
         let drain = signal(SignalKind::quit())?;
         let channel = channel.try_clone()?;
         channel.set_nonblocking(true)?;
-        let channel = tokio::net::UnixStream::from_std(channel)?;
+        let channel = spawn(channel::obey(tokio::net::UnixStream::from_std(channel)?));
         unblock()?;
         Ok(Self { stop, drain, channel })
     }
@@ -108,13 +144,28 @@ impl Master {
 }
 
 /// Waits for the word to drain, or for the end of the master, which means the same.
-async fn drain_asked(drain: &mut Signal, channel: &mut tokio::net::UnixStream) {
-    let mut byte = [0];
+async fn drain_asked(drain: &mut Signal, channel: &mut JoinHandle<()>) {
     tokio::select! {
         _ = drain.recv() => {}
-        // The master never writes: whatever this returns, there is no master any more.
-        _ = channel.read(&mut byte) => {
+        _ = channel => {
             tracing::warn!("the master is gone, draining");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenth_more_or_less() {
+        for (most, least, greatest) in
+            [(0, 0, 0), (1, 1, 1), (9, 9, 9), (10, 9, 11), (1000, 900, 1100)]
+        {
+            let all: Vec<_> = (0..1000).map(|random| jittered(most, random)).collect();
+            assert_eq!(all.iter().min(), Some(&least), "{most}");
+            assert_eq!(all.iter().max(), Some(&greatest), "{most}");
+        }
+        assert!(jittered(u64::MAX, u64::MAX) > u64::MAX / 10 * 9 - 10);
     }
 }

@@ -6,8 +6,14 @@
 mod bad_input;
 mod crash;
 mod daemon;
+mod health;
 mod hooks;
+mod limits;
+mod logs;
 mod master_death;
+mod oom;
+mod orphans;
+mod pid1;
 mod pidfile;
 mod privileges;
 mod programs;

@@ -8,12 +8,12 @@ use runner_tests::{Program, Start, connect, get, proc_status};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex};
 use tempfile::TempDir;
 
 /// A user that every system has and that owns nothing.
-const NOBODY: &str = "nobody";
+pub(crate) const NOBODY: &str = "nobody";
 
 /// Workers have the user's ids, all of them, its groups and no other, no capability, and no way
 /// back; the master stays root. So it is at the start, after a crash and after a reload (R9, B6,
@@ -37,9 +37,10 @@ fn workers_become_the_user_for_good() {
             assert_eq!(status["Uid"], ids(&nobody.uid.to_string()), "{worker:?}");
             assert_eq!(status["Gid"], ids(&group), "{worker:?}");
             assert_eq!(status["Groups"], group, "{worker:?}");
-            for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
                 assert_eq!(status[set], "0000000000000000", "{set} of {worker:?}");
             }
+            assert_eq!(status["NoNewPrivs"], "1", "{worker:?}");
             let reply = get(program.address("web"), "/regain").unwrap();
             assert_eq!(reply.text(), "regained: \n");
         }
@@ -53,8 +54,8 @@ fn workers_become_the_user_for_good() {
     check(&program);
     let root = ids("0");
     assert_eq!(proc_status(program.pid())["Uid"], root);
-    let echo = &program.workers_of("echo")[0];
-    assert_eq!(proc_status(echo.pid)["Uid"], root);
+    let echo = proc_status(program.workers_of("echo")[0].pid);
+    assert_eq!((&echo["Uid"], &*echo["NoNewPrivs"]), (&root, "0"));
 }
 
 /// A group beside the user, or alone (B6: it was set after the user, and so never).
@@ -138,7 +139,7 @@ fn without_privilege_the_start_is_refused() {
             println!("skipped: every port may be bound here");
             continue;
         }
-        let ended = as_user(&nobody).env(variable, value).run();
+        let ended = as_user(&nobody, FIXTURE).env(variable, value).run();
         assert_eq!(ended.code, Some(1), "{}", ended.text());
         assert_eq!(ended.lines.len(), 1, "{}", ended.text());
         assert!(ended.says(problem), "{}", ended.text());
@@ -152,7 +153,7 @@ fn an_ordinary_user_can_run_everything() {
     let Some(nobody) = root_and_nobody() else {
         return;
     };
-    let program = as_user(&nobody)
+    let program = as_user(&nobody, FIXTURE)
         .env("RUNNER_SERVER_WEB__USER", NOBODY)
         .env("RUNNER_MASTER__PID_FILE", "app.pid")
         .spawn()
@@ -176,15 +177,16 @@ fn a_stranger_cannot_control_the_program() {
     let program = with_pid_file().spawn().ready();
     let path = program.directory().join("app.pid");
     std::fs::set_permissions(program.directory(), PermissionsExt::from_mode(0o755)).unwrap();
-    let stop =
-        as_user(&nobody).args(&["stop", &format!("--master.pid_file={}", path.display())]).run();
+    let stop = as_user(&nobody, FIXTURE)
+        .args(&["stop", &format!("--master.pid_file={}", path.display())])
+        .run();
     assert_eq!(stop.code, Some(1), "{}", stop.text());
     assert!(stop.says("cannot signal pid"), "{}", stop.text());
     assert!(connect(program.address("web")).is_ok());
 }
 
 /// The unprivileged user, when this process is root; else it says that the test is skipped.
-fn root_and_nobody() -> Option<User> {
+pub(crate) fn root_and_nobody() -> Option<User> {
     let nobody = User::from_name(NOBODY).ok().flatten();
     if !Uid::effective().is_root() || nobody.is_none() {
         println!("skipped: this takes root and a user `{NOBODY}`");
@@ -193,21 +195,29 @@ fn root_and_nobody() -> Option<User> {
     nobody
 }
 
-/// The fixture, started by another user in a directory that belongs to it.
-fn as_user(user: &User) -> Start {
-    /// A copy that everybody may execute: the build directory may be out of reach.
-    static COPY: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
+/// A program, started by another user in a directory that belongs to it.
+pub(crate) fn as_user(user: &User, executable: &str) -> Start {
+    let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
+    let start = Program::new(copy_for_all(executable));
+    chown(start.directory(), Some(uid), Some(gid)).expect("we are root");
+    start.with(|command| {
+        command.uid(uid).gid(gid);
+    })
+}
+
+/// A copy of a program that everybody may execute: the build directory may be out of reach.
+pub(crate) fn copy_for_all(executable: &str) -> PathBuf {
+    static COPIES: LazyLock<TempDir> = LazyLock::new(|| {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let open = PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(directory.path(), open).expect("our directory");
-        let copy = directory.path().join("fixture");
-        std::fs::copy(FIXTURE, &copy).expect("room for a copy");
-        (directory, copy)
+        directory
     });
-    let start = Program::new(&COPY.1);
-    chown(start.directory(), Some(user.uid.as_raw()), Some(user.gid.as_raw()))
-        .expect("we are root");
-    start.with(|command| {
-        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-    })
+    static COPIED: Mutex<()> = Mutex::new(());
+    let copy = COPIES.path().join(Path::new(executable).file_name().expect("a program"));
+    let _one_at_a_time = COPIED.lock();
+    if !copy.exists() {
+        std::fs::copy(executable, &copy).expect("room for a copy");
+    }
+    copy
 }

@@ -159,7 +159,7 @@ fn a_hangup_is_ignored() {
             kill(Pid::from_raw(pid), signal).unwrap();
         }
     }
-    program.wait_for("signal ignored signal=\"SIGHUP\"");
+    program.wait_for("log files reopened files=0");
     assert_eq!(get(program.address("web"), "/").unwrap().status, 200);
     assert_eq!(program.workers(), before);
 }

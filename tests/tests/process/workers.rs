@@ -3,7 +3,8 @@
 use crate::{fixture, settle};
 use nix::sys::signal::Signal;
 use runner_tests::{
-    Program, children_of, descriptors, eventually, get, listeners, proc_status, sockets, title_of,
+    Program, children_of, descriptors, eventually, get, listeners, proc_status, sockets,
+    threads_of, title_of,
 };
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -57,10 +58,14 @@ fn check_descriptors(program: &Program) {
                 || target.starts_with("socket:[")
                 || target.starts_with("anon_inode:[eventpoll]")
                 || target.starts_with("anon_inode:[eventfd]")
+                // Its row, of which it holds one.
+                || target.starts_with("/memfd:runner")
                 || inherited.contains(&(*number, target.clone()))
         };
         let surplus: Vec<_> = opened.iter().filter(|open| !allowed(open)).collect();
         assert!(surplus.is_empty(), "{worker:?}: {surplus:?}");
+        let rows = opened.iter().filter(|(_, target)| target.starts_with("/memfd:")).count();
+        assert_eq!(rows, 1, "{worker:?}: {opened:?}");
     }
     assert_eq!(all, of_master);
 }
@@ -100,8 +105,8 @@ fn an_idle_program_does_not_wake_up() {
     let pids: Vec<_> =
         program.workers().iter().map(|worker| worker.pid).chain([program.pid()]).collect();
     let wakeups = |pid: &i32| {
-        let switches: u64 = proc_status(*pid)["voluntary_ctxt_switches"].parse().unwrap();
-        switches
+        let switches = |thread| proc_status(thread)["voluntary_ctxt_switches"].parse::<u64>();
+        threads_of(*pid).into_iter().map(|thread| switches(thread).unwrap()).sum::<u64>()
     };
     // What the start and the request have left to do, such as the end of the connection.
     let quiet = Duration::from_millis(1500);
@@ -118,7 +123,8 @@ fn an_idle_program_does_not_wake_up() {
     assert!(began.elapsed() < Duration::from_secs(6), "it wakes up now and then");
 }
 
-/// The master has one thread and no runtime, at every time (P40, P42).
+/// The master has one thread and no runtime, at every time (P40, P42). A worker has those of its
+/// runtime and the one that waits for them.
 #[test]
 fn the_master_has_one_thread() {
     let program = fixture().spawn().ready();
@@ -126,9 +132,9 @@ fn the_master_has_one_thread() {
     settle(&program, 2);
     assert_eq!(proc_status(program.pid())["Threads"], "1");
     for worker in program.workers() {
-        assert_eq!(proc_status(worker.pid)["Threads"], "1", "{worker:?}");
+        assert_eq!(proc_status(worker.pid)["Threads"], "2", "{worker:?}");
     }
     let threaded = fixture().env("RUNNER_SERVER_WEB__THREADS", "2").spawn().ready();
     let worker = &threaded.workers_of("web")[0];
-    assert_eq!(proc_status(worker.pid)["Threads"], "3", "{worker:?}");
+    assert_eq!(proc_status(worker.pid)["Threads"], "4", "{worker:?}");
 }

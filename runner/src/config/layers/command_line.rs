@@ -1,4 +1,5 @@
-//! The command line: `--master.OPTION=VALUE` and `--server.NAME.OPTION=VALUE`.
+//! The command line: `--master.OPTION=VALUE`, `--server.NAME.OPTION=VALUE`, and for the options of a
+//! table `--server.NAME.TABLE.OPTION=VALUE`.
 
 use super::Layers;
 use crate::config::section::Setting;
@@ -17,11 +18,11 @@ pub(crate) struct Override {
 pub(super) fn read(overrides: &[Override], layers: &mut Layers, errors: &mut ConfigErrors) {
     for Override { name, value } in overrides {
         let origin = Origin::CommandLine(name.clone());
-        let path: Vec<&str> = name.trim_start_matches('-').split('.').collect();
-        let (settings, option) = match path.as_slice() {
-            ["master", option] => (&mut layers.master, *option),
-            ["server", key, option] => match layers.server(key, &origin, errors) {
-                Some(settings) => (settings, *option),
+        let (section, rest) = name.trim_start_matches('-').split_once('.').unwrap_or_default();
+        let (settings, option) = match (section, rest.split_once('.')) {
+            ("master", _) => (&mut layers.master, rest),
+            ("server", Some((key, option))) => match layers.server(key, &origin, errors) {
+                Some(settings) => (settings, option),
                 None => continue,
             },
             _ => {

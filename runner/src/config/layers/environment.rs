@@ -1,4 +1,5 @@
-//! The environment: `RUNNER_MASTER__OPTION` and `RUNNER_SERVER_NAME__OPTION`.
+//! The environment: `RUNNER_MASTER__OPTION`, `RUNNER_SERVER_NAME__OPTION`, and for the options of a
+//! table `RUNNER_SERVER_NAME__TABLE__OPTION`.
 
 use super::Layers;
 use crate::config::section::Setting;
@@ -59,7 +60,7 @@ fn split(rest: &str) -> Option<(Section, String)> {
     if rest.contains(|letter: char| letter.is_lowercase()) {
         return None;
     }
-    let option = option.to_lowercase();
+    let option = option.to_lowercase().replace("__", ".");
     if section == "MASTER" {
         return Some((Section::Master, option));
     }

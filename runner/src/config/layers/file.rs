@@ -1,6 +1,7 @@
-//! `runner.toml`: the tables `[master]` and `[server.NAME]`.
+//! `runner.toml`: the tables `[master]` and `[server.NAME]`, and `[server.NAME.rlimits]`.
 
 use super::Layers;
+use crate::config::options::is_table;
 use crate::config::section::Setting;
 use crate::config::suggest::suggestion;
 use crate::config::value::Raw;
@@ -99,12 +100,25 @@ impl Source<'_> {
         table
     }
 
-    fn settings(&self, table: &DeTable<'_>) -> impl Iterator<Item = Setting> {
-        table.iter().map(|(name, value)| Setting {
-            option: name.get_ref().to_string(),
-            value: raw(value.get_ref()),
-            origin: self.origin(value.span()),
-        })
+    /// The settings of a section; those of a table in it have its name in front.
+    fn settings(&self, table: &DeTable<'_>) -> Vec<Setting> {
+        let mut settings = Vec::new();
+        for (name, value) in table {
+            let name = name.get_ref();
+            match value.get_ref() {
+                DeValue::Table(options) if is_table(name) => {
+                    settings.extend(options.iter().map(|(option, value)| {
+                        self.setting(format!("{name}.{}", option.get_ref()), value)
+                    }));
+                }
+                _ => settings.push(self.setting(name.to_string(), value)),
+            }
+        }
+        settings
+    }
+
+    fn setting(&self, option: String, value: &Spanned<DeValue<'_>>) -> Setting {
+        Setting { option, value: raw(value.get_ref()), origin: self.origin(value.span()) }
     }
 
     fn origin(&self, span: Range<usize>) -> Origin {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::options::Absent;
-use crate::spec::Workers;
+use crate::spec::{Capability, Limit, Workers};
 use std::time::Duration;
 
 #[test]
@@ -19,7 +19,7 @@ fn layers_override_one_another() {
         let config = setup.load().expect("valid");
         let sourced = &config.servers[0].settings.workers;
         let actual = sourced.origin.to_string().replace(&place_text(), "PLACE");
-        assert_eq!((sourced.value, actual.as_str()), (workers, origin));
+        assert_eq!((sourced.value.initial(), actual.as_str()), (workers, origin));
     };
     check(&setup, 1, "default");
     setup.servers[0].2.workers = Some(Workers::Fixed(2));
@@ -60,7 +60,7 @@ fn every_type_of_value_is_read_from_a_file() {
     let config = two_servers()
         .file(
             r#"
-            master = { pid_file = "/run/app.pid", stdout = "/var/log/app.log", daemonize = true, umask = 0o022, term = "graceful" }
+            master = { pid_file = "/run/app.pid", stdout = "/var/log/app.log", daemonize = true, umask = 0o022, term = "graceful", spawn = "exec", control = "/run/app.sock" }
             [server.echo]
             bind = ["127.0.0.1:1", "[::1]:2"]
             workers = "auto"
@@ -68,8 +68,30 @@ fn every_type_of_value_is_read_from_a_file() {
             receive_buffer = "1MiB"
             drain_timeout = "500ms"
             user = "bp"
+            heartbeat_timeout = "off"
+            max_requests = 100_000
+            max_lifetime = "168h"
+            max_memory = "512MiB"
+            max_restarts = 0
+            restart_window = "5m"
+            max_surge = 0
+            max_unavailable = "50%"
+            cpu_affinity = [0, 1, 2, 8]
+            nice = -5
+            oom_score_adj = 1000
+            no_new_privs = false
+            capabilities = ["net_bind_service", "CAP_Kill"]
+            chroot = "/srv"
+            [server.echo.rlimits]
+            nofile = 65536
+            core = 0
+            stack = "8MiB"
+            cpu = "unlimited"
             [server.http_server]
+            workers = "4..=16"
             keep_alive = "2m"
+            max_surge = 2
+            cpu_affinity = "auto"
             "#,
         )
         .load()
@@ -91,6 +113,14 @@ fn the_environment_and_the_command_line_say_as_much_as_a_file() {
             bind = ["127.0.0.1:1", "[::1]:2"]
             receive_buffer = 4096
             drain_timeout = "500ms"
+            workers = "2..=8"
+            max_surge = "10%"
+            max_unavailable = 1
+            cpu_affinity = [0, 1, 2, 8]
+            nice = -5
+            heartbeat_timeout = "off"
+            capabilities = ["kill", "net_raw"]
+            rlimits = { core = "unlimited", nofile = 1024 }
             "#,
         )
         .load()
@@ -101,6 +131,15 @@ fn the_environment_and_the_command_line_say_as_much_as_a_file() {
         ("SERVER_ECHO__BIND", "server.echo.bind", "127.0.0.1:1, [::1]:2"),
         ("SERVER_ECHO__RECEIVE_BUFFER", "server.echo.receive_buffer", "4096"),
         ("SERVER_ECHO__DRAIN_TIMEOUT", "server.echo.drain_timeout", "500ms"),
+        ("SERVER_ECHO__WORKERS", "server.echo.workers", "2..=8"),
+        ("SERVER_ECHO__MAX_SURGE", "server.echo.max_surge", "10%"),
+        ("SERVER_ECHO__MAX_UNAVAILABLE", "server.echo.max_unavailable", "1"),
+        ("SERVER_ECHO__CPU_AFFINITY", "server.echo.cpu_affinity", "0-2,8"),
+        ("SERVER_ECHO__NICE", "server.echo.nice", "-5"),
+        ("SERVER_ECHO__HEARTBEAT_TIMEOUT", "server.echo.heartbeat_timeout", "off"),
+        ("SERVER_ECHO__CAPABILITIES", "server.echo.capabilities", "kill, CAP_NET_RAW"),
+        ("SERVER_ECHO__RLIMITS__CORE", "server.echo.rlimits.core", "unlimited"),
+        ("SERVER_ECHO__RLIMITS__NOFILE", "server.echo.rlimits.nofile", "1024"),
     ];
     let mut environment = two_servers();
     let mut command_line = two_servers();
@@ -108,14 +147,55 @@ fn the_environment_and_the_command_line_say_as_much_as_a_file() {
         environment = environment.environment(&format!("RUNNER_{variable}={value}"));
         command_line = command_line.command_line(&format!("--{option}={value}"));
     }
-    let without_origins = |config: &Config| {
-        let text = config.to_string();
-        let settings = text.lines().map(|line| line.split("  #").next().unwrap_or_default().trim());
-        settings.map(str::to_owned).collect::<Vec<String>>()
-    };
     let expected = without_origins(&from_file);
     assert_eq!(without_origins(&environment.load().expect("valid")), expected);
     assert_eq!(without_origins(&command_line.load().expect("valid")), expected);
+}
+
+/// The lines of `config show`, without the comments behind them.
+fn without_origins(config: &Config) -> Vec<String> {
+    let text = config.to_string();
+    let settings = text.lines().map(|line| line.split("  #").next().unwrap_or_default().trim());
+    settings.map(str::to_owned).collect()
+}
+
+#[test]
+fn limits_of_resources_have_layers_of_their_own() {
+    let mut setup = two_servers()
+        .file("[server.echo.rlimits]\ncore = \"unlimited\"\nstack = \"8MiB\"\n[server.http_server]\nrlimits.as = 4096")
+        .environment("RUNNER_SERVER_ECHO__RLIMITS__STACK=16MiB")
+        .command_line("--server.echo.rlimits.nproc=64");
+    setup.servers[0].2.rlimit_nofile = Some(Limit::At(65_536));
+    setup.servers[0].2.rlimit_core = Some(Limit::At(0));
+    let config = setup.load().expect("valid");
+    let check = |limit: &Option<Sourced<Limit>>, value: Limit, origin: &str| {
+        let limit = limit.as_ref().expect("set");
+        let actual = limit.origin.to_string().replace(&place_text(), "PLACE");
+        assert_eq!((limit.value, actual.as_str()), (value, origin));
+    };
+    let [echo, http] = [0, 1].map(|at: usize| &config.servers[at].settings);
+    check(&echo.rlimit_nofile, Limit::At(65_536), "declared at PLACE");
+    check(&echo.rlimit_core, Limit::Unlimited, "runner.toml:2:8");
+    check(&echo.rlimit_stack, Limit::At(16 << 20), "RUNNER_SERVER_ECHO__RLIMITS__STACK");
+    check(&echo.rlimit_nproc, Limit::At(64), "--server.echo.rlimits.nproc");
+    check(&http.rlimit_as, Limit::At(4096), "runner.toml:5:14");
+    assert_eq!((&echo.rlimit_cpu, &http.rlimit_nofile), (&None, &None));
+}
+
+#[test]
+fn what_can_be_absent_has_a_word_for_it() {
+    let config = two_servers()
+        .file("[server.echo]\nheartbeat_timeout = \"off\"\ncapabilities = []\n[server.http_server]\ncapabilities = \"CAP_KILL\"")
+        .environment("RUNNER_SERVER_HTTP_SERVER__CAPABILITIES=")
+        .load()
+        .expect("valid");
+    let [echo, http] = [0, 1].map(|at: usize| &config.servers[at].settings);
+    assert_eq!(echo.heartbeat_timeout.value, None);
+    assert_eq!(http.heartbeat_timeout.value, Some(Duration::from_secs(30)));
+    for settings in [echo, http] {
+        assert_eq!(settings.capabilities.as_ref().map(|list| list.value.len()), Some(0));
+        assert_eq!(settings.no_new_privs, None);
+    }
 }
 
 #[test]
@@ -124,19 +204,19 @@ fn what_is_shown_can_be_loaded() {
         .environment("RUNNER_SERVER_ECHO__BIND=127.0.0.1:1,[::1]:2")
         .environment("RUNNER_MASTER__UMASK=007")
         .environment("RUNNER_MASTER__PID_FILE=/tmp/a \"quoted\" \\ path");
-    setup.servers[1].2.keep_alive = Some(Duration::from_millis(1500));
+    let options = &mut setup.servers[1].2;
+    options.keep_alive = Some(Duration::from_millis(1500));
+    options.workers = Some((4..=16).into());
+    options.heartbeat_timeout = Some(None);
+    options.max_unavailable = Some(Share::Percent(50));
+    options.cpu_affinity = Some([8, 0, 1, 2].into());
+    options.nice = Some(-20);
+    options.rlimit_stack = Some(Limit::At(8 << 20));
+    options.rlimit_cpu = Some(Limit::Unlimited);
+    options.capabilities = Some(vec![Capability::NetBindService, Capability::Kill]);
     let shown = setup.load().expect("valid");
     let again = two_servers().file(&shown.to_string()).load().expect("valid");
-    assert_eq!(
-        again.master.pid_file.as_ref().map(|path| &path.value),
-        shown.master.pid_file.as_ref().map(|path| &path.value)
-    );
-    assert_eq!(again.master.umask.as_ref().map(|umask| umask.value), Some(0o007));
-    for (again, shown) in again.servers.iter().zip(&shown.servers) {
-        assert_eq!(again.settings.bind.value, shown.settings.bind.value);
-        assert_eq!(again.settings.keep_alive.value, shown.settings.keep_alive.value);
-        assert_eq!(again.settings.receive_buffer.value, shown.settings.receive_buffer.value);
-    }
+    assert_eq!(without_origins(&again), without_origins(&shown));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod faults;
 mod layers;
 mod noise;
+mod supervision;
 
 use super::*;
 use crate::spec::Addresses;

@@ -1,14 +1,21 @@
 //! The types of option values: how each is read, checked and shown.
 
+mod absence;
 mod address;
+mod capabilities;
+mod cores;
 mod number;
 mod quantity;
 mod text;
+mod workers;
 
+pub(crate) use absence::{Cap, ResourceLimit, Switchable};
 pub(crate) use address::AddressList;
-pub(crate) use number::{Count, Octal, WorkerCount};
-pub(crate) use quantity::{Size, Time};
-pub(crate) use text::{Choice, FilePath, Switch, Text};
+pub(crate) use capabilities::Capabilities;
+pub(crate) use number::{Number, Octal};
+pub(crate) use quantity::{HOUR, Size, Time};
+pub(crate) use text::{AbsolutePath, Choice, FilePath, SocketPath, Switch, Text};
+pub(crate) use workers::WorkerCount;
 
 use super::error::printable;
 use std::fmt;
@@ -40,7 +47,7 @@ pub(crate) struct Context {
     pub(crate) directory: PathBuf,
     /// The name of the program.
     pub(crate) program: String,
-    /// Cores that the process may use.
+    /// Cores that the process may use, at least 1: see [`Sources::of_process`](super::Sources).
     pub(crate) cores: usize,
 }
 

@@ -1,13 +1,12 @@
 //! Whole numbers.
 
 use super::{Context, OptionValue, Raw, toml_string, unexpected};
-use crate::spec::Workers;
 use std::marker::PhantomData;
 
-/// A number of things, `MIN` to `MAX` of them.
-pub(crate) struct Count<T, const MIN: u32, const MAX: u32>(PhantomData<T>);
+/// A whole number from `MIN` to `MAX`.
+pub(crate) struct Number<T, const MIN: i64, const MAX: i64>(PhantomData<T>);
 
-impl<T, const MIN: u32, const MAX: u32> OptionValue for Count<T, MIN, MAX>
+impl<T, const MIN: i64, const MAX: i64> OptionValue for Number<T, MIN, MAX>
 where
     T: Copy + TryFrom<i128> + Into<i128>,
 {
@@ -16,62 +15,19 @@ where
 
     fn parse(raw: &Raw) -> Result<T, String> {
         let expected = "a whole number";
-        let count = integer(raw).ok_or_else(|| unexpected(expected, raw))?;
-        let count = within(count, MIN, MAX)?;
-        T::try_from(count).map_err(|_| unexpected(expected, raw))
+        let number = integer(raw).ok_or_else(|| unexpected(expected, raw))?;
+        T::try_from(number).or_else(|_| {
+            within(number, MIN, MAX)?;
+            Err(unexpected(expected, raw))
+        })
     }
 
-    fn validate(count: T, _: &Context) -> Result<T, String> {
-        within(count.into(), MIN, MAX).map(|_| count)
+    fn validate(number: T, _: &Context) -> Result<T, String> {
+        within(number.into(), MIN, MAX).map(|()| number)
     }
 
-    fn render(count: &T) -> String {
-        (*count).into().to_string()
-    }
-}
-
-/// A number of workers, or `auto`.
-pub(crate) struct WorkerCount;
-
-impl WorkerCount {
-    const MIN: u32 = 1;
-    const MAX: u32 = 1024;
-}
-
-impl OptionValue for WorkerCount {
-    type Declared = Workers;
-    type Value = u32;
-
-    fn parse(raw: &Raw) -> Result<Workers, String> {
-        match raw {
-            Raw::Text(text) | Raw::String(text) if text == "auto" => return Ok(Workers::Auto),
-            Raw::Text(text) | Raw::String(text) if text.contains("..") => {
-                return Err("a range has no effect yet; write a number or `auto`".to_owned());
-            }
-            _ => {}
-        }
-        let expected = "a whole number or `auto`";
-        let count = integer(raw).ok_or_else(|| unexpected(expected, raw))?;
-        let count = within(count, Self::MIN, Self::MAX)?;
-        let count = u32::try_from(count).map_err(|_| unexpected(expected, raw))?;
-        Ok(Workers::Fixed(count))
-    }
-
-    fn validate(workers: Workers, context: &Context) -> Result<u32, String> {
-        match workers {
-            Workers::Fixed(count) => {
-                within(count.into(), Self::MIN, Self::MAX)?;
-                Ok(count)
-            }
-            Workers::Auto => {
-                let cores = u32::try_from(context.cores).unwrap_or(Self::MAX);
-                Ok(cores.clamp(Self::MIN, Self::MAX))
-            }
-        }
-    }
-
-    fn render(count: &u32) -> String {
-        count.to_string()
+    fn render(number: &T) -> String {
+        (*number).into().to_string()
     }
 }
 
@@ -114,7 +70,7 @@ impl OptionValue for Octal {
     }
 }
 
-fn integer(raw: &Raw) -> Option<i128> {
+pub(super) fn integer(raw: &Raw) -> Option<i128> {
     match raw {
         Raw::Integer { value, .. } => Some(*value),
         Raw::Text(text) => text.parse().ok(),
@@ -122,12 +78,12 @@ fn integer(raw: &Raw) -> Option<i128> {
     }
 }
 
-fn within(count: i128, min: u32, max: u32) -> Result<i128, String> {
-    if count < min.into() {
-        Err(format!("expected at least {min}, got {count}"))
-    } else if i128::from(max) < count {
-        Err(format!("expected at most {max}, got {count}"))
+pub(super) fn within(number: i128, min: i64, max: i64) -> Result<(), String> {
+    if number < min.into() {
+        Err(format!("expected at least {min}, got {number}"))
+    } else if i128::from(max) < number {
+        Err(format!("expected at most {max}, got {number}"))
     } else {
-        Ok(count)
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use super::{Context, OptionValue, Raw, toml_string, unexpected};
 use std::time::Duration;
 
-const MILLISECONDS: &[(&str, u64)] = &[("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+const MILLISECONDS: &[(&str, u64)] = &[("ms", 1), ("s", 1000), ("m", 60_000), ("h", HOUR)];
 
 const BYTES: &[(&str, u64)] = &[
     ("B", 1),
@@ -20,16 +20,19 @@ const BYTES: &[(&str, u64)] = &[
 /// The units that sizes are shown in.
 const BINARY: &[(&str, u64)] = &[("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
-/// A duration, at least a millisecond and at most a day.
-pub(crate) struct Time;
+/// A duration in milliseconds, from `MIN` to `MAX`: a millisecond to a day.
+pub(crate) struct Time<const MIN: u64 = 1, const MAX: u64 = { 24 * HOUR }>;
 
-impl Time {
-    const MIN: Duration = Duration::from_millis(1);
-    const MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// An hour, as [`Time`] counts.
+pub(crate) const HOUR: u64 = 3_600_000;
+
+impl<const MIN: u64, const MAX: u64> Time<MIN, MAX> {
+    const MIN: Duration = Duration::from_millis(MIN);
+    const MAX: Duration = Duration::from_millis(MAX);
     const EXPECTED: &'static str = "a duration with its unit (ms, s, m, h) such as \"30s\"";
 }
 
-impl OptionValue for Time {
+impl<const MIN: u64, const MAX: u64> OptionValue for Time<MIN, MAX> {
     type Declared = Duration;
     type Value = Duration;
 
@@ -44,9 +47,10 @@ impl OptionValue for Time {
 
     fn validate(time: Duration, _: &Context) -> Result<Duration, String> {
         if time < Self::MIN {
-            Err(format!("expected at least 1ms, got {time:?}"))
+            Err(format!("expected at least {}, got {time:?}", written_time(Self::MIN)))
         } else if Self::MAX < time {
-            Err(format!("expected at most 24h, got {}", written_time(time)))
+            let (max, got) = (written_time(Self::MAX), written_time(time));
+            Err(format!("expected at most {max}, got {got}"))
         } else {
             Ok(time)
         }

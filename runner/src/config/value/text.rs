@@ -69,6 +69,65 @@ impl OptionValue for FilePath {
     }
 }
 
+/// The path of a directory, wherever the program was started.
+pub(crate) struct AbsolutePath;
+
+impl OptionValue for AbsolutePath {
+    type Declared = PathBuf;
+    type Value = PathBuf;
+
+    fn parse(raw: &Raw) -> Result<PathBuf, String> {
+        FilePath::parse(raw)
+    }
+
+    fn validate(path: PathBuf, context: &Context) -> Result<PathBuf, String> {
+        if path.is_relative() && !path.as_os_str().is_empty() {
+            return Err(format!(
+                "expected an absolute path, which begins with `/`, got {}",
+                quoted(&path.to_string_lossy())
+            ));
+        }
+        FilePath::validate(path, context)
+    }
+
+    fn render(path: &PathBuf) -> String {
+        FilePath::render(path)
+    }
+}
+
+/// The path of a unix socket; a relative one starts where the program was started.
+pub(crate) struct SocketPath;
+
+impl SocketPath {
+    /// `sun_path` has 108 bytes, the last one for a NUL; see unix(7).
+    const BYTES_MAX: usize = 107;
+}
+
+impl OptionValue for SocketPath {
+    type Declared = PathBuf;
+    type Value = PathBuf;
+
+    fn parse(raw: &Raw) -> Result<PathBuf, String> {
+        FilePath::parse(raw)
+    }
+
+    fn validate(path: PathBuf, context: &Context) -> Result<PathBuf, String> {
+        let path = FilePath::validate(path, context)?;
+        let bytes = path.as_os_str().len();
+        if Self::BYTES_MAX < bytes {
+            let most = Self::BYTES_MAX;
+            return Err(format!(
+                "the path of a socket has at most {most} bytes, and this one has {bytes} from the root on"
+            ));
+        }
+        Ok(path)
+    }
+
+    fn render(path: &PathBuf) -> String {
+        FilePath::render(path)
+    }
+}
+
 /// `true` or `false`.
 pub(crate) struct Switch;
 
@@ -116,8 +175,7 @@ impl Choices for Term {
 }
 
 impl Choices for Spawn {
-    const WORDS: &'static [(&'static str, Self)] = &[("fork", Self::Fork)];
-    const PLANNED: &'static [&'static str] = &["exec"];
+    const WORDS: &'static [(&'static str, Self)] = &[("fork", Self::Fork), ("exec", Self::Exec)];
 }
 
 impl<T: Choices> OptionValue for Choice<T> {

@@ -1,6 +1,6 @@
 //! A connection of an HTTP client, and what it is doing.
 
-use super::clock;
+use super::{Method, Uri, clock};
 use crate::server::{Connection, Worker, worker};
 use std::fmt;
 use std::net::SocketAddr;
@@ -131,7 +131,9 @@ impl Conn {
     }
 
     /// A request has been read; the guard lives until its response has been produced.
-    pub(super) fn begin_request(&self) -> Busy {
+    pub(super) fn begin_request(&self, method: &Method, uri: &Uri) -> Busy {
+        let worker = self.worker();
+        worker.served(worker.row().request_begun(method.as_str(), uri.path()));
         self.0.phase.store(Phase::Busy as u8, Relaxed);
         Busy(self.clone())
     }
@@ -218,6 +220,7 @@ pub(super) struct Busy(Conn);
 
 impl Drop for Busy {
     fn drop(&mut self) {
+        self.0.worker().row().request_ended();
         self.0.enter(Phase::Idle);
     }
 }

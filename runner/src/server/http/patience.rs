@@ -58,14 +58,17 @@ impl Patience {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::{Identity, Shutdown, Worker};
+    use crate::scoreboard::Row;
+    use crate::server::http::{Method, Uri};
+    use crate::server::{Identity, Quota, Shutdown, Worker};
 
     const PATIENCE: Patience =
         Patience { keep_alive: Duration::from_secs(40), header_timeout: Duration::from_secs(10) };
 
     fn connection() -> Conn {
         let identity = Identity { server: "test".to_owned(), slot: 0, generation: 1 };
-        let worker = Worker::new::<Conn>(identity, Shutdown::default());
+        let row = Row::create().unwrap();
+        let worker = Worker::new::<Conn>(identity, Shutdown::default(), row, Quota::unlimited());
         let address = ([127, 0, 0, 1], 1).into();
         Conn::new(worker, address, address)
     }
@@ -99,7 +102,7 @@ mod tests {
         check("head", &conn, None, Some(10_000));
         check("head", &conn, Some(3000), Some(10_000));
 
-        let busy = conn.begin_request();
+        let busy = conn.begin_request(&Method::GET, &Uri::default());
         check("busy", &conn, None, None);
         check("busy", &conn, Some(3000), None);
 
@@ -123,7 +126,7 @@ mod tests {
     #[test]
     fn no_look_is_later_than_the_least_limit() {
         let conn = connection();
-        let _busy = conn.begin_request();
+        let _busy = conn.begin_request(&Method::GET, &Uri::default());
         let left = PATIENCE.left(&conn, None, conn.since());
         assert_eq!(left, Some(PATIENCE.shortest()));
     }

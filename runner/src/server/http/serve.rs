@@ -81,8 +81,8 @@ impl<H: Handler> Protocol for HttpProtocol<H> {
 
     /// Answers the first request and closes.
     async fn full(&self, stream: TcpStream, conn: &Conn) {
-        let service = service_fn(async |_| {
-            let busy = conn.begin_request();
+        let service = service_fn(async |request: hyper::Request<Incoming>| {
+            let busy = conn.begin_request(request.method(), request.uri());
             let mut response = catch_panic(self.handler.connect_full(conn))
                 .await
                 .unwrap_or_else(|_| internal_error());
@@ -100,7 +100,7 @@ impl<H: Handler> HttpProtocol<H> {
         request: hyper::Request<Incoming>,
         conn: &Conn,
     ) -> Result<hyper::Response<ResponseBody>, Infallible> {
-        let busy = conn.begin_request();
+        let busy = conn.begin_request(request.method(), request.uri());
         let request: Request = request.map(|body| RequestBody::of(body, conn));
         // Pinned here, so that the request in it is not moved from future to future.
         let handling = pin!(self.handler.request(request, conn));

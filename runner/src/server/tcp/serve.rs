@@ -63,6 +63,7 @@ impl<H: Handler> Protocol for TcpProtocol<H> {
     }
 
     async fn serve(&self, (): (), conn: &Conn) -> Result {
+        self.worker.served(conn.id());
         with_writer(conn, self.converse(conn)).await
     }
 
@@ -115,7 +116,10 @@ impl<H: Handler> TcpProtocol<H> {
                 Err(error) => return Err(error.into()),
             }
             conn.received();
-            catch_panic(self.handler.receive(conn, buffer.split().freeze())).await??;
+            self.worker.row().request_begun("receive", "");
+            let received = catch_panic(self.handler.receive(conn, buffer.split().freeze())).await;
+            self.worker.row().request_ended();
+            received??;
         }
     }
 

@@ -23,6 +23,7 @@
 //! Processes are numbered from 100. Forks show it: `fork 0.1 g1 = 100` is slot 1 of server 0,
 //! generation 1. Workers have 10 s to start and 20 s to drain; there is no jitter.
 
+use crate::spec::Share;
 use std::fmt::Write as _;
 
 use super::*;

@@ -1,7 +1,18 @@
 //! What a server and a master are made of: kinds, names and the values of options.
 
+mod capability;
+mod cores;
+mod limit;
+mod share;
+
+pub use capability::Capability;
+pub use cores::CpuAffinity;
+pub use limit::Limit;
+pub use share::Share;
+
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 
 /// The protocol of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,19 +33,41 @@ impl fmt::Display for Kind {
     }
 }
 
-/// How many workers a server has.
+/// How many workers a server has: 1 to 1024.
+///
+/// ```
+/// use runner::Workers;
+///
+/// assert_eq!(Workers::from(4), Workers::Fixed(4));
+/// assert_eq!(Workers::from(4..=16), Workers::Range { min: 4, max: 16 });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Workers {
     /// Always this many.
     Fixed(u32),
-    /// One for each core that the process may use.
+    /// One for each core that the process may use: the least of the CPU quota of its cgroups, its
+    /// affinity mask, and the cores of the machine.
     Auto,
+    /// As many as the load asks for, within these bounds.
+    Range {
+        /// How many there are at first, and when nothing is to be done.
+        min: u32,
+        /// How many there are at most.
+        max: u32,
+    },
 }
 
 impl From<u32> for Workers {
     fn from(count: u32) -> Self {
         Self::Fixed(count)
+    }
+}
+
+impl From<RangeInclusive<u32>> for Workers {
+    fn from(range: RangeInclusive<u32>) -> Self {
+        let (min, max) = range.into_inner();
+        Self::Range { min, max }
     }
 }
 
@@ -61,9 +94,11 @@ pub enum Term {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Spawn {
-    /// A fork of the master.
+    /// A fork of the master, which shares the memory of the master until it writes to it.
     #[default]
     Fork,
+    /// A new execution of the program, with nothing of the master's memory.
+    Exec,
 }
 
 /// How a process ended.

@@ -1,4 +1,0 @@
-use runner::master;
-
-#[master(control = "/run/app.sock", spawn = "exec")]
-struct App;
