@@ -3,7 +3,8 @@
 
 use runner::http::{self, IntoResponse};
 use runner::prelude::*;
-use std::io::Read;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -54,12 +55,20 @@ async fn start_as_told() -> Result<()> {
     match told.trim() {
         "error" => return Err(Error::msg("told to fail")),
         "panic" => panic!("told to panic"),
-        "abort" => std::process::abort(),
+        "abort" => {
+            count_abort()?;
+            std::process::abort();
+        }
         "hang" => tokio::time::sleep(Duration::from_secs(60)).await,
         "block" => std::thread::sleep(Duration::from_secs(60)),
         _ => {}
     }
     Ok(())
+}
+
+/// Adds a byte to a file.
+fn count_abort() -> std::io::Result<()> {
+    OpenOptions::new().append(true).create(true).open("aborts")?.write_all(b"+")
 }
 
 /// Sits in a system call, for nobody ever writes.

@@ -144,7 +144,7 @@ impl<'a> Driver<'a> {
         });
         self.program.signal(if by > 0 { more } else { fewer });
         for count in self.wanted.values_mut() {
-            *count = count.saturating_add_signed(by).max(1);
+            *count = count.saturating_add_signed(by);
         }
     }
 

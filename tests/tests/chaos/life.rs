@@ -1,7 +1,8 @@
 //! The lives of the program: the first master is killed, the last one is told to stop.
 
 use crate::driver::Driver;
-use crate::plan::{Plan, SCALE, Step};
+use crate::plan::{MOST, Plan, Step};
+use crate::program;
 use crate::watch::Watch;
 use nix::sys::signal::Signal;
 use runner_tests::{Ended, Program, Start, descriptors, proc_status, processes_in};
@@ -24,12 +25,12 @@ pub(crate) fn run(seed: u64, length: Duration, prepare: impl Fn(Start) -> Start)
     let mut journal = Journal { seed, steps: Vec::new() };
     let mut plan = Plan::new(seed);
 
-    let first = prepare(Program::new(crate::CHAOS)).spawn().ready();
+    let first = prepare(program()).spawn().ready();
     live(&first, length / 2, &mut plan, &mut journal);
     journal.note("kill the master");
     first.signal(Signal::SIGKILL);
     let killed = Instant::now();
-    let second = prepare(Program::new(crate::CHAOS).beside(&first)).spawn().ready();
+    let second = prepare(program().beside(&first)).spawn().ready();
     let code = first.finish().code;
     assert_eq!(code, None, "the first master was not killed");
     let after = killed.elapsed();
@@ -50,7 +51,7 @@ fn live(program: &Program, length: Duration, plan: &mut Plan, journal: &mut Jour
     let began = Instant::now();
     // As many workers as there ever will be: from then on each slot has its sockets.
     plan.begin_life();
-    for _ in 0..SCALE {
+    for _ in 0..MOST {
         driver.carry_out(Step::Scale(1));
     }
     let mut costs = vec![calm(&mut driver, program, journal)];
@@ -67,7 +68,7 @@ fn live(program: &Program, length: Duration, plan: &mut Plan, journal: &mut Jour
 fn calm(driver: &mut Driver<'_>, program: &Program, journal: &mut Journal) -> Cost {
     let took = driver.calm();
     let cost = Cost::of(program);
-    println!("calm after {took:?}: {cost:?}, {} workers failed", program.count("ERROR"));
+    println!("calm after {took:?}: {cost:?}");
     journal.note(format_args!("calm: {took:?}"));
     cost
 }

@@ -5,14 +5,16 @@
 //! `CHAOS_SEED=SEED cargo test -p runner-tests --test chaos` takes them again, `CHAOS_SECONDS=N`
 //! sets how long it goes on.
 
+mod crash_loop;
 mod driver;
+mod hang;
+mod kills;
 mod life;
 mod plan;
 mod random;
 mod watch;
 
 use nix::unistd::{Uid, User};
-use random::Random;
 use runner_tests::{Program, Start};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
@@ -26,7 +28,7 @@ const CHAOS: &str = env!("CARGO_BIN_EXE_chaos");
 const SECONDS: u64 = 20;
 
 /// Whatever happens to the processes, as soon as it ends the right number of workers serves, and
-/// the program leaves nothing behind (B2, P20, P31, P35, P49).
+/// the program leaves nothing behind (P31, P34, P49).
 #[test]
 fn whatever_happens_all_workers_come_back() {
     let prepare = settings();
@@ -50,6 +52,11 @@ fn whatever_happens_workers_of_another_user_come_back() {
     });
 }
 
+/// The program on ports of its own.
+fn program() -> Start {
+    Program::new(CHAOS)
+}
+
 /// Gives a program short limits, and ports that are the same each time it is started.
 fn settings() -> impl Fn(Start) -> Start {
     let ports = ["WEB", "ECHO"].map(|server| (server, free_address()));
@@ -60,6 +67,8 @@ fn settings() -> impl Fn(Start) -> Start {
                 .env(&name("BIND"), &address.to_string())
                 .env(&name("START_TIMEOUT"), "2s")
                 .env(&name("DRAIN_TIMEOUT"), "1s")
+                .env(&name("HEARTBEAT_TIMEOUT"), "2s")
+                .env(&name("MAX_RESTARTS"), "100000")
         })
     }
 }

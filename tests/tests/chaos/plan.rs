@@ -8,8 +8,10 @@ use std::time::Duration;
 /// Steps between two calms.
 const STEPS: usize = 24;
 
-/// How many workers more or fewer than configured are asked for at most.
-pub(crate) const SCALE: i32 = 2;
+/// How many workers more than configured are asked for at most, and at least. No server has so few
+/// that it would get below one.
+pub(crate) const MOST: i32 = 2;
+const LEAST: i32 = -1;
 
 /// Ways in which a worker fails to start.
 const FAULTS: [&str; 5] = ["error", "panic", "abort", "hang", "block"];
@@ -61,7 +63,7 @@ impl Plan {
 
     /// A new master is given as many workers as it may have.
     pub(crate) fn begin_life(&mut self) {
-        self.more = SCALE;
+        self.more = MOST;
     }
 
     /// The steps from one calm to the next.
@@ -92,7 +94,7 @@ impl Plan {
 
     fn scale(&mut self) -> Step {
         let by = self.random.pick(&[-1, 1]);
-        let by = if (self.more + by).abs() > SCALE { -by } else { by };
+        let by = if (LEAST..=MOST).contains(&(self.more + by)) { by } else { -by };
         self.more += by;
         Step::Scale(by)
     }
