@@ -6,8 +6,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use runner_tests::{
-    Program, Worker, children_of, connect, eventually, get, signal_mask, state_of,
-    try_limit_descriptors,
+    Program, Worker, children_of, connect, eventually, get, state_of, try_limit_descriptors,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -34,6 +33,8 @@ pub(crate) struct Driver<'a> {
     addresses: BTreeMap<&'static str, SocketAddr>,
     /// How many workers each server is to have.
     wanted: BTreeMap<&'static str, u32>,
+    /// How often they were scaled.
+    scaled: usize,
     held: Vec<TcpStream>,
     /// Workers with few descriptors.
     limited: BTreeSet<i32>,
@@ -49,7 +50,7 @@ impl<'a> Driver<'a> {
     ) -> Self {
         let wanted = BTreeMap::from([("web", 3), ("echo", 2)]);
         let (held, limited) = (Vec::new(), BTreeSet::new());
-        Self { program, watch, addresses, wanted, held, limited, broken: false }
+        Self { program, watch, addresses, wanted, scaled: 0, held, limited, broken: false }
     }
 
     pub(crate) fn carry_out(&mut self, step: Step) {
@@ -64,6 +65,9 @@ impl<'a> Driver<'a> {
             }
             Step::Signal(worker, signal) => {
                 if let Some(worker) = self.worker(worker) {
+                    if signal == Signal::SIGABRT {
+                        self.watch.discount(worker.pid);
+                    }
                     send(&worker, signal);
                 }
             }
@@ -135,14 +139,12 @@ impl<'a> Driver<'a> {
     }
 
     fn scale(&mut self, by: i32) {
-        let (more, fewer) = (Signal::SIGTTIN, Signal::SIGTTOU);
-        let bits = [more, fewer].map(|signal| 1_u64 << (signal as u32 - 1));
         // Two of the same kind that wait at the same time are one, and the lower number is first.
-        eventually("the master has read the last signals", || {
-            let waiting = signal_mask(self.program.pid(), "ShdPnd");
-            (waiting & (bits[0] | bits[1]) == 0).then_some(())
+        eventually("the master has obeyed the last one", || {
+            (self.program.count("command=Scale") == self.scaled).then_some(())
         });
-        self.program.signal(if by > 0 { more } else { fewer });
+        self.program.signal(if by > 0 { Signal::SIGTTIN } else { Signal::SIGTTOU });
+        self.scaled += 1;
         for count in self.wanted.values_mut() {
             *count = count.saturating_add_signed(by);
         }

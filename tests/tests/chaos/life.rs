@@ -48,6 +48,7 @@ fn live(program: &Program, length: Duration, plan: &mut Plan, journal: &mut Jour
     let addresses = ["web", "echo"].map(|server| (server, program.address(server)));
     let watch = Watch::over(program, addresses.map(|(_, address)| address).to_vec());
     let mut driver = Driver::of(program, &watch, BTreeMap::from(addresses));
+    let _log = Log(program);
     let began = Instant::now();
     // As many workers as there ever will be: from then on each slot has its sockets.
     plan.begin_life();
@@ -136,6 +137,17 @@ impl Drop for Journal {
             for step in &self.steps {
                 println!("  {step}");
             }
+        }
+    }
+}
+
+/// What the program has said, for the same reader.
+struct Log<'a>(&'a Program);
+
+impl Drop for Log<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("the program's log:\n{}", self.0.output().join("\n"));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The checker: it looks at the processes about fifty times a second and says what must not be.
 
-use runner_tests::{Program, children_of, connect, processes_in, stat_field, state_of, workers_of};
+use runner_tests::{
+    Program, Worker, children_of, connect, processes_in, stat_field, state_of, workers_of,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
@@ -20,7 +22,8 @@ const PASSING_LOOKS: u32 = 10;
 /// Looks on a thread until it is dropped.
 pub(crate) struct Watch {
     violations: Receiver<String>,
-    end: Option<Sender<()>>,
+    /// Whom not to take for serving; its end is the end of the looking.
+    aborted: Option<Sender<i32>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -28,29 +31,37 @@ struct Checker {
     master: i32,
     directory: PathBuf,
     addresses: Vec<SocketAddr>,
+    aborted: BTreeSet<i32>,
     /// What is the case, since when and in how many looks.
     suspicions: BTreeMap<String, (Instant, u32)>,
 }
 
 impl Watch {
     pub(crate) fn over(program: &Program, addresses: Vec<SocketAddr>) -> Self {
-        let (end, ended) = mpsc::channel();
+        let (aborted, told) = mpsc::channel();
         let (violation, violations) = mpsc::channel();
         let mut checker = Checker {
             master: program.pid(),
             directory: program.directory().canonicalize().expect("the program's directory"),
             addresses,
+            aborted: BTreeSet::new(),
             suspicions: BTreeMap::new(),
         };
         let thread = std::thread::spawn(move || {
-            while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-                if let Some(found) = checker.look() {
-                    let _ = violation.send(found);
-                    return;
-                }
+            if let Some(found) = checker.look_until_told(&told) {
+                let _ = violation.send(found);
             }
         });
-        Self { violations, end: Some(end), thread: Some(thread) }
+        Self { violations, aborted: Some(aborted), thread: Some(thread) }
+    }
+
+    /// A worker is about to be aborted: while it says where it was, which takes its time, it does
+    /// not serve.
+    pub(crate) fn discount(&self, pid: i32) {
+        if let Some(aborted) = &self.aborted {
+            // A checker that has found something has ended.
+            let _ = aborted.send(pid);
+        }
     }
 
     /// Lets the time pass, in which nothing may be found.
@@ -65,12 +76,28 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.end.take();
+        self.aborted.take();
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
 impl Checker {
+    /// Returns the first thing that is wrong.
+    fn look_until_told(&mut self, told: &Receiver<i32>) -> Option<String> {
+        loop {
+            match told.recv_timeout(LOOK_EVERY) {
+                Ok(pid) => drop(self.aborted.insert(pid)),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    let found = self.look();
+                    if found.is_some() {
+                        return found;
+                    }
+                }
+            }
+        }
+    }
+
     /// Returns what is wrong for sure.
     fn look(&mut self) -> Option<String> {
         for address in &self.addresses {
@@ -111,14 +138,15 @@ impl Checker {
 
     /// Slots in which two workers serve. One that is stopped cannot, whatever its title says.
     fn doubles(&self) -> Vec<String> {
-        let mut serving: BTreeMap<String, Vec<i32>> = BTreeMap::new();
+        let mut serving: BTreeMap<String, Vec<Worker>> = BTreeMap::new();
         for worker in workers_of(self.master) {
-            if worker.serving_generation().is_some() && state_of(worker.pid) != Some('T') {
-                serving.entry(worker.place().to_owned()).or_default().push(worker.pid);
+            let able = state_of(worker.pid) != Some('T') && !self.aborted.contains(&worker.pid);
+            if worker.serving_generation().is_some() && able {
+                serving.entry(worker.place().to_owned()).or_default().push(worker);
             }
         }
-        serving.retain(|_, pids| pids.len() > 1);
-        serving.iter().map(|(place, pids)| format!("{pids:?} all serve in {place}")).collect()
+        serving.retain(|_, workers| workers.len() > 1);
+        serving.values().map(|workers| format!("more than one serves: {workers:?}")).collect()
     }
 
     fn wrong_pid_file(&self) -> Option<String> {
