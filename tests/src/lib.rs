@@ -2,8 +2,10 @@
 
 mod client;
 mod inspect;
+mod pinned;
 mod printed;
 mod program;
+mod random;
 mod raw;
 
 pub use client::{Load, Reply, connect, get, get_on, load, read_reply};
@@ -12,7 +14,9 @@ pub use inspect::{
     processes_in, signal_mask, sockets, stat_field, state_of, threads_of, title_of,
     wait_until_gone,
 };
+pub use pinned::Pinned;
 pub use program::{Daemon, Ended, Program, Start, Worker, workers_of};
+pub use random::Random;
 pub use raw::{Raw, Rest, cpu_time, limit_descriptors, memory, try_limit_descriptors};
 
 use std::time::{Duration, Instant};

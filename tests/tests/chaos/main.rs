@@ -11,7 +11,6 @@ mod hang;
 mod kills;
 mod life;
 mod plan;
-mod random;
 mod watch;
 
 use nix::unistd::{Uid, User};

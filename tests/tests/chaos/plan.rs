@@ -1,7 +1,7 @@
 //! What is done to the program: a list of steps that follows from the seed alone.
 
-use crate::random::Random;
 use nix::sys::signal::Signal;
+use runner_tests::Random;
 use std::fmt;
 use std::time::Duration;
 
