@@ -30,8 +30,7 @@ const SECONDS: u64 = 20;
 /// the program leaves nothing behind (P31, P34, P49).
 #[test]
 fn whatever_happens_all_workers_come_back() {
-    let prepare = settings();
-    life::run(seed(), length(), |start| prepare(start));
+    life::run(seed(), length(), settings());
 }
 
 /// The same with workers of another user, whom their master may signal and they not it.

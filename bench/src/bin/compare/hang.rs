@@ -4,8 +4,7 @@ use crate::cli::Options;
 use crate::figure::{Figure, spread};
 use crate::{Interrupt, Result, trial};
 use nix::sys::signal::Signal;
-use runner_tests::{Program, connect, get_on};
-use std::collections::BTreeSet;
+use runner_tests::{Program, children_of, connect, get_on};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -41,9 +40,10 @@ pub(crate) fn run(options: &Options, interrupt: &Interrupt) -> Result<Vec<Figure
 fn replace(program: &Program, path: &str) -> Result<Duration> {
     let mut client = connect(program.address("healthy"))?;
     let pid = get_on(&mut client, "/who")?.text().trim().parse()?;
+    let before = children_of(program.pid());
     let hung = Instant::now();
     write!(client, "GET {path} HTTP/1.1\r\nHost: trial\r\n\r\n")?;
-    trial::recovery(program, "healthy", WORKERS, &BTreeSet::from([pid]))?;
+    trial::await_successor(program, &before, pid)?;
     Ok(hung.elapsed())
 }
 

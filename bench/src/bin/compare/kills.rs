@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 const WORKERS: usize = 8;
 const CLIENTS: usize = 16;
-/// How long a worker serves until its slot is filled at once if it is killed.
-const STABLE: Duration = Duration::from_secs(1);
+/// How long a worker serves until its slot is filled at once if it is killed: a second, and a little.
+const STABLE: Duration = Duration::from_millis(1200);
 /// How often the master is looked at in a run.
 const LOOKS: u32 = 10;
 /// The run is repeatable.

@@ -5,11 +5,10 @@ use crate::figure::Figure;
 use crate::peer::sibling;
 use crate::{Interrupt, Result, crash_loop, hang, heap, kills, start};
 use nix::sys::signal::Signal;
-use runner_tests::{Program, Start, Worker};
-use std::collections::BTreeSet;
+use runner_tests::{Program, Start, Worker, children_of};
 use std::time::{Duration, Instant};
 
-/// From the end of a worker until all are there again, at most.
+/// From the end of a worker until another serves, at most.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Between two looks at the processes.
 const LOOK_INTERVAL: Duration = Duration::from_micros(100);
@@ -54,29 +53,33 @@ pub(crate) fn serving(program: &Program, server: &str) -> Vec<Worker> {
     workers
 }
 
-/// Kills a worker; how long it takes until as many as before serve.
+/// Kills a worker; how long it takes until another one serves in its place.
 pub(crate) fn kill(program: &Program, victim: &Worker) -> Result<Duration> {
-    let before = serving(program, victim.server()).len();
+    let before = children_of(program.pid());
     let killed = Instant::now();
     victim.signal(Signal::SIGKILL);
-    recovery(program, victim.server(), before, &BTreeSet::from([victim.pid]))?;
+    await_successor(program, &before, victim.pid)?;
     Ok(killed.elapsed())
 }
 
-/// Waits until a server has so many workers that serve, none of whom is one of the lost.
-pub(crate) fn recovery(
-    program: &Program,
-    server: &str,
-    workers: usize,
-    lost: &BTreeSet<i32>,
-) -> Result {
+/// Waits until the master has as many children as before, all the same but for the lost one, in
+/// whose place another one serves.
+///
+/// Nothing of the lost one is looked at: who reads `/proc/PID` of a process that ends can hold up
+/// its parent, whose wait(2) removes that directory.
+pub(crate) fn await_successor(program: &Program, before: &[i32], lost: i32) -> Result {
     let began = Instant::now();
     while began.elapsed() < RECOVERY_TIMEOUT {
-        let serving = serving(program, server);
-        if serving.len() == workers && serving.iter().all(|worker| !lost.contains(&worker.pid)) {
-            return Ok(());
+        let children = children_of(program.pid());
+        if !children.contains(&lost) && children.len() == before.len() {
+            let fresh = children.into_iter().filter(|pid| !before.contains(pid));
+            let workers: Vec<_> = fresh.map(Worker::of).collect();
+            let serves = |worker: &Worker| worker.serving_generation().is_some();
+            if workers.len() == 1 && workers.iter().all(|it| it.as_ref().is_some_and(serves)) {
+                return Ok(());
+            }
         }
         std::thread::sleep(LOOK_INTERVAL);
     }
-    Err(format!("{server} is not at full strength after {RECOVERY_TIMEOUT:?}").into())
+    Err(format!("{lost} has no successor after {RECOVERY_TIMEOUT:?}").into())
 }
