@@ -42,6 +42,19 @@ fn hello_greets_with_ten_workers() {
 }
 
 #[test]
+fn preload_fills_what_all_workers_read() {
+    let executable = env!("CARGO_BIN_EXE_preload");
+    for spawn in ["fork", "exec"] {
+        let start = example(executable, &["spelling"]).env("RUNNER_MASTER__SPAWN", spawn);
+        let mut program = start.spawn().ready();
+        let address = program.address("spelling");
+        assert_eq!(get(address, "/fn").expect("an answer").text(), "a word\n");
+        assert_eq!(get(address, "/fnord").expect("an answer").text(), "not a word\n");
+        stop(&mut program);
+    }
+}
+
+#[test]
 fn seed_prints_all_its_events() {
     let executable = env!("CARGO_BIN_EXE_seed");
     let mut program = example(executable, &["Http server", "Tcp server"]).spawn();

@@ -15,9 +15,10 @@ use crate::spec::{
     Accept, Addresses, Capability, CpuAffinity, Kind, Limit, Share, Spawn, Term, Workers,
     default_name,
 };
+use crate::worker;
 use std::fmt::Display;
 use std::future::{Future, Ready};
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::panic::Location;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -103,6 +104,10 @@ impl App {
     /// To be called while the process has one thread: the master forks its workers.
     #[must_use]
     pub fn run(self) -> ExitCode {
+        let serve = |index: usize| self.servers.get(index).map(|server| server.serve.clone());
+        if let Some(seed) = worker::receive(serve) {
+            return ExitCode::from(self.work(seed));
+        }
         let invocation = match cli::parse(std::env::args_os()) {
             Ok(invocation) => invocation,
             Err(error) => {
@@ -135,15 +140,31 @@ impl App {
                 config.master.daemonize.value = true;
                 return self.serve(config);
             }
-            Verb::Stop { .. } | Verb::Reload | Verb::Restart | Verb::Status => {
-                print(control::perform(verb, &config).map_err(Failure::run)?);
-            }
+            Verb::Control(verb) => control::perform(verb, &config).map_err(Failure::run)?,
         }
         Ok(0)
     }
 
+    /// Is a worker: the master has executed the program for that.
+    fn work(self, seed: io::Result<worker::Seed>) -> u8 {
+        let seed = match seed {
+            Ok(seed) => seed,
+            Err(error) => {
+                eprintln!("cannot become a worker: {error}");
+                return EXIT_FAILURE;
+            }
+        };
+        match log_to_stderr(seed.kit.stdio.stderr.is_some()) {
+            Ok(()) => worker::run(seed, || self.hooks.preload()),
+            Err(Failure { code, message }) => {
+                eprintln!("{message}");
+                code
+            }
+        }
+    }
+
     fn serve(self, config: Config) -> Result<u8, Failure> {
-        log_to_stderr(&config)?;
+        log_to_stderr(redirects_errors(&config))?;
         fork::check_threads().map_err(|error| Failure::run(error.to_string()))?;
         let serve = self.servers.into_iter().map(|server| server.serve).collect();
         let prepared = prepare(config, serve).map_err(|errors| Failure::run(errors.join("\n")))?;
@@ -187,22 +208,26 @@ impl From<ConfigErrors> for Failure {
 
 /// Prints the outcome of a verb. A closed pipe behind it is no reason to fail.
 fn print(text: impl Display) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// Whether what the program logs may end in a file.
+fn redirects_errors(config: &Config) -> bool {
+    config.master.stderr.is_some()
+        || config.master.daemonize.value
+        || config.servers.iter().any(|server| server.settings.stderr.is_some())
 }
 
 /// Logs to standard error, unless the program has set up a log of its own. `RUNNER_LOG` filters:
 /// `warn`, `runner=debug`, … (default: `info`).
-fn log_to_stderr(config: &Config) -> Result<(), Failure> {
+fn log_to_stderr(redirected: bool) -> Result<(), Failure> {
     let filter = std::env::var("RUNNER_LOG").unwrap_or_else(|_| "info".to_owned());
     let filter = EnvFilter::try_new(&filter)
         .map_err(|error| Failure::usage(format!("`{filter}`: {error} (from RUNNER_LOG)")))?;
-    let redirected = config.master.stderr.is_some()
-        || config.master.daemonize.value
-        || config.servers.iter().any(|server| server.settings.stderr.is_some());
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && !redirected)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal() && !redirected)
         .with_target(false)
         // They would go to standard error too, by a macro that panics when nobody reads it.
         .log_internal_errors(false)

@@ -1,6 +1,7 @@
 //! The command line of every program.
 
 use crate::config::Override;
+use crate::supervisor::Scale;
 use clap::builder::PathBufValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -19,16 +20,26 @@ pub(crate) struct Invocation {
 }
 
 /// What a program can be told to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
     Run,
     Start,
+    /// Something with the program that runs already.
+    Control(Control),
+    ConfigShow,
+    ConfigCheck,
+}
+
+/// What can be done with a running program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Control {
     Stop { now: bool },
     Reload,
     Restart,
-    Status,
-    ConfigShow,
-    ConfigCheck,
+    Scale { server: String, to: Scale },
+    Reopen,
+    Status { json: bool, watch: bool },
+    Why { json: bool },
 }
 
 const OVERRIDES: &str = "\
@@ -84,7 +95,25 @@ fn command(program: &str) -> Command {
                 .arg(Arg::new("now").long("now").help("Stop at once").action(ArgAction::SetTrue)),
             Command::new("reload").about("Replace every worker; each finishes what is in flight"),
             Command::new("restart").about("Replace every worker at once"),
-            Command::new("status").about("Say whether the program runs"),
+            Command::new("scale")
+                .about("Have another number of workers; returns when they serve, or are gone")
+                .arg(Arg::new("server").value_name("SERVER").required(true).help("Its name"))
+                .arg(
+                    Arg::new("to")
+                        .value_name("WORKERS")
+                        .required(true)
+                        .allow_negative_numbers(true)
+                        .value_parser(scale)
+                        .help("A number of workers, or a change of it such as +1 or -1"),
+                ),
+            Command::new("reopen").about("Reopen the log files, after they were moved away"),
+            Command::new("status").about("Show the servers and their workers").arg(json()).arg(
+                Arg::new("watch")
+                    .long("watch")
+                    .help("Show them again every second, until interrupted")
+                    .action(ArgAction::SetTrue),
+            ),
+            Command::new("why").about("Show how the last workers ended").arg(json()),
             Command::new("config")
                 .about("Look at the configuration")
                 .subcommand_required(true)
@@ -97,19 +126,44 @@ fn command(program: &str) -> Command {
         ])
 }
 
+fn json() -> Arg {
+    Arg::new("json").long("json").help("Print a line of JSON").action(ArgAction::SetTrue)
+}
+
+/// Reads a number of workers: `4`, `+1`, `-1`.
+fn scale(text: &str) -> Result<Scale, String> {
+    let is_change = text.starts_with(['+', '-']);
+    let scale = if is_change { text.parse().map(Scale::By) } else { text.parse().map(Scale::To) };
+    scale.map_err(|_| "expected a number such as 4, or a change such as +1 or -1".to_owned())
+}
+
 fn verb(matches: &ArgMatches) -> Option<Verb> {
     Some(match matches.subcommand() {
         None | Some(("run", _)) => Verb::Run,
         Some(("start", _)) => Verb::Start,
-        Some(("stop", stop)) => Verb::Stop { now: stop.get_flag("now") },
-        Some(("reload", _)) => Verb::Reload,
-        Some(("restart", _)) => Verb::Restart,
-        Some(("status", _)) => Verb::Status,
         Some(("config", config)) => match config.subcommand_name()? {
             "show" => Verb::ConfigShow,
             _ => Verb::ConfigCheck,
         },
-        Some(_) => return None,
+        Some((verb, options)) => Verb::Control(control(verb, options)?),
+    })
+}
+
+fn control(verb: &str, options: &ArgMatches) -> Option<Control> {
+    Some(match verb {
+        "stop" => Control::Stop { now: options.get_flag("now") },
+        "reload" => Control::Reload,
+        "restart" => Control::Restart,
+        "scale" => Control::Scale {
+            server: options.get_one::<String>("server")?.clone(),
+            to: *options.get_one::<Scale>("to")?,
+        },
+        "reopen" => Control::Reopen,
+        "status" => {
+            Control::Status { json: options.get_flag("json"), watch: options.get_flag("watch") }
+        }
+        "why" => Control::Why { json: options.get_flag("json") },
+        _ => return None,
     })
 }
 
@@ -163,16 +217,26 @@ mod tests {
 
     #[test]
     fn command_lines() {
-        let stop = |now| Verb::Stop { now };
+        let stop = |now| Verb::Control(Control::Stop { now });
+        let scale = |to| Verb::Control(Control::Scale { server: "web".to_owned(), to });
+        let status = |json, watch| Verb::Control(Control::Status { json, watch });
         for (line, verb, config_file, overrides) in [
             ("", Verb::Run, None, ""),
             ("run", Verb::Run, None, ""),
             ("start", Verb::Start, None, ""),
             ("stop", stop(false), None, ""),
             ("stop --now", stop(true), None, ""),
-            ("reload", Verb::Reload, None, ""),
-            ("restart", Verb::Restart, None, ""),
-            ("status", Verb::Status, None, ""),
+            ("reload", Verb::Control(Control::Reload), None, ""),
+            ("restart", Verb::Control(Control::Restart), None, ""),
+            ("scale web 4", scale(Scale::To(4)), None, ""),
+            ("scale web +2", scale(Scale::By(2)), None, ""),
+            ("scale web -1", scale(Scale::By(-1)), None, ""),
+            ("reopen", Verb::Control(Control::Reopen), None, ""),
+            ("status", status(false, false), None, ""),
+            ("status --json", status(true, false), None, ""),
+            ("status --watch", status(false, true), None, ""),
+            ("why", Verb::Control(Control::Why { json: false }), None, ""),
+            ("why --json", Verb::Control(Control::Why { json: true }), None, ""),
             ("config show", Verb::ConfigShow, None, ""),
             ("config check", Verb::ConfigCheck, None, ""),
             ("--config a.toml", Verb::Run, Some("a.toml"), ""),
@@ -208,6 +272,16 @@ mod tests {
         for (line, expected) in [
             ("strat", "error: unrecognized subcommand 'strat'"),
             ("reload --now", "error: unexpected argument '--now' found"),
+            (
+                "scale web many",
+                "error: invalid value 'many' for '<WORKERS>': \
+                 expected a number such as 4, or a change such as +1 or -1",
+            ),
+            (
+                "scale web -0.5",
+                "error: invalid value '-0.5' for '<WORKERS>': \
+                 expected a number such as 4, or a change such as +1 or -1",
+            ),
             ("--config", "error: a value is required for '--config <FILE>' but none was supplied"),
             ("--workers=4", "error: unexpected argument '--workers' found"),
             (
@@ -239,7 +313,10 @@ mod tests {
             "stop",
             "reload",
             "restart",
+            "scale",
+            "reopen",
             "status",
+            "why",
             "config",
             "config show",
             "config check",

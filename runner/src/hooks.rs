@@ -131,6 +131,7 @@ pub struct WorkerExit {
     pub(crate) pid: i32,
     pub(crate) status: ExitStatus,
     pub(crate) core: bool,
+    pub(crate) last_request: Option<String>,
     pub(crate) uptime: Duration,
     pub(crate) cause: String,
     pub(crate) asked: bool,
@@ -171,6 +172,13 @@ impl WorkerExit {
     #[must_use]
     pub fn dumped_core(&self) -> bool {
         self.core
+    }
+
+    /// What it was asked last, such as `GET /path`: the suspect after a crash. A worker with many
+    /// requests at a time may have been busy with another one as well.
+    #[must_use]
+    pub fn last_request(&self) -> Option<&str> {
+        self.last_request.as_deref()
     }
 
     /// How long it lived.

@@ -9,11 +9,26 @@ use tokio::time::sleep;
 
 struct Fixture;
 
+/// Where `preload` has run.
+static PRELOADED: OnceLock<u32> = OnceLock::new();
+
 /// What the `start` hook has left running.
 static CHILD: OnceLock<Mutex<Child>> = OnceLock::new();
 
 #[master(name = "fixture")]
 impl Fixture {
+    fn preload(&self) -> Result<()> {
+        let _ = PRELOADED.set(std::process::id());
+        match std::env::var("FIXTURE_PRELOAD").as_deref() {
+            Ok("fail") => Err(Error::msg("told to fail")),
+            Ok(_) => {
+                println!("hook preload {}", std::process::id());
+                Ok(())
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
     fn start(&self, master: &Master) -> Result<()> {
         println!("hook start {} servers", master.servers().len());
         first_random_number();
@@ -93,6 +108,11 @@ impl Web {
             "/exit" => exit(),
             "/overflow" => format!("{}\n", overflow(1)).into_response(),
             "/regain" => format!("{}\n", regain()).into_response(),
+            "/preloaded" => format!("{:?}\n", PRELOADED.get()).into_response(),
+            "/variables" => {
+                let own = std::env::vars().filter(|(name, _)| name.starts_with("RUNNER_HAND"));
+                format!("{}\n", own.count()).into_response()
+            }
             "/print" => {
                 println!("printed to stdout");
                 eprintln!("printed to stderr");

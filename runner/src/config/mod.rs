@@ -21,6 +21,7 @@ pub(crate) use options::{
     server_options,
 };
 pub(crate) use origin::{Origin, Sourced};
+pub(crate) use suggest::suggestion;
 pub(crate) use value::Context;
 
 use crate::spec::{Kind, Share, snake_case};

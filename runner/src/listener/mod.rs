@@ -136,7 +136,8 @@ impl Listeners {
     }
 
     /// How many connections wait in one slot to be accepted, on all addresses.
-    pub(crate) fn queued(&self, slot: u32) -> io::Result<u32> {
+    #[cfg(test)]
+    pub(super) fn queued(&self, slot: u32) -> io::Result<u32> {
         self.sockets(slot).iter().map(queued).sum()
     }
 

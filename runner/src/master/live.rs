@@ -85,11 +85,12 @@ impl LiveWorker {
     /// Takes the whole lines out of what was heard. A line that is too long counts as whole, and
     /// its worker is not listened to any more.
     fn words(&mut self) -> Vec<Word> {
-        if self.heard.len() >= LINE_LENGTH_MAX {
+        let end_of_lines = |heard: &[u8]| heard.iter().rposition(|byte| *byte == b'\n');
+        if end_of_lines(&self.heard).is_none() && self.heard.len() >= LINE_LENGTH_MAX {
             self.silent = true;
             self.heard.push(b'\n');
         }
-        let Some(end) = self.heard.iter().rposition(|byte| *byte == b'\n') else {
+        let Some(end) = end_of_lines(&self.heard) else {
             return Vec::new();
         };
         let lines: Vec<u8> = self.heard.drain(..=end).collect();

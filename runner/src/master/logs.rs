@@ -11,7 +11,7 @@ use super::live::LiveWorker;
 use super::run::MasterProcess;
 use crate::config::{MasterConfig, ServerConfig, Sourced};
 use crate::os::descriptors;
-use crate::os::stdio::{Outputs, Stdio, open_input, open_output};
+use crate::os::stdio::{Outputs, Stdio, open_input, open_output, reopen_output};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -49,16 +49,17 @@ impl<'a> Streams<'a> {
     pub(super) fn open(&self, errors: &mut Errors) -> Stdio {
         Stdio {
             stdin: self.open_one("stdin", self.stdin, open_input, errors),
-            ..self.open_outputs(errors)
+            stdout: self.open_one("stdout", self.stdout, open_output, errors),
+            stderr: self.open_one("stderr", self.stderr, open_output, errors),
         }
     }
 
-    /// Opens output and error.
-    fn open_outputs(&self, errors: &mut Errors) -> Stdio {
+    /// Opens output and error again.
+    fn reopen(&self, errors: &mut Errors) -> Stdio {
         Stdio {
             stdin: None,
-            stdout: self.open_one("stdout", self.stdout, open_output, errors),
-            stderr: self.open_one("stderr", self.stderr, open_output, errors),
+            stdout: self.open_one("stdout", self.stdout, reopen_output, errors),
+            stderr: self.open_one("stderr", self.stderr, reopen_output, errors),
         }
     }
 
@@ -91,12 +92,12 @@ impl MasterProcess {
     /// one stays, while all others change.
     pub(super) fn reopen_logs(&mut self) -> Result<usize, Vec<String>> {
         let mut errors = Errors::default();
-        let own = Streams::of_master(&self.config).open_outputs(&mut errors);
+        let own = Streams::of_master(&self.config).reopen(&mut errors);
         let redirected = own.redirect();
         let mut opened = own.count();
         for (index, server) in self.servers.iter_mut().enumerate() {
             let streams = Streams::of_server(&server.config);
-            let new = streams.open_outputs(&mut errors);
+            let new = streams.reopen(&mut errors);
             opened += new.count();
             // A stream that a server does not set is the master's.
             let stdout = if streams.stdout.is_some() { &new.stdout } else { &own.stdout };

@@ -3,13 +3,17 @@
 //! It has one thread and no async runtime, ever. It waits for signals, for words of its workers and
 //! for their ends, tells the supervisor, and does what the supervisor wants.
 
+mod command;
 mod confine;
+mod control;
 mod errors;
 mod flood;
+mod goal;
 mod live;
 mod logs;
 mod orphans;
 mod prepare;
+mod record;
 mod report;
 mod run;
 mod spawn;

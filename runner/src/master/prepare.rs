@@ -4,8 +4,10 @@ use super::confine::confine;
 use super::errors::Errors;
 use super::logs::Streams;
 use crate::config::{Config, MasterConfig, ServerConfig, Sourced};
+use crate::control::control_path;
 use crate::listener::{BindError, Listeners, Request};
 use crate::os::daemon;
+use crate::os::local::{self, LocalListener};
 use crate::os::pidfile::{PidFile, PidFileError};
 use crate::os::stdio::Stdio;
 use crate::server::{Limits, Serve};
@@ -25,6 +27,7 @@ pub(crate) struct Prepared {
     pub(crate) servers: Vec<Server>,
     pub(crate) stdio: Stdio,
     pub(crate) pid_file: Option<PidFile>,
+    pub(crate) control: Option<LocalListener>,
 }
 
 /// A server, ready to be forked.
@@ -47,6 +50,7 @@ pub(crate) fn prepare(config: Config, serve: Vec<Arc<dyn Serve>>) -> Result<Prep
         umask(Mode::from_bits_truncate(mask));
     }
     let pid_file = master.pid_file.as_ref().map(lock_pid_file).transpose()?;
+    let control = control_path(&master).and_then(|path| listen_for_control(&path, &mut errors));
     let stdio = Streams::of_master(&master).open(&mut errors);
     let servers: Vec<_> = servers
         .into_iter()
@@ -55,8 +59,11 @@ pub(crate) fn prepare(config: Config, serve: Vec<Arc<dyn Serve>>) -> Result<Prep
         .collect();
     enter_directory(&master, &mut errors);
     if errors.is_empty() {
-        Ok(Prepared { config: master, servers, stdio, pid_file })
+        Ok(Prepared { config: master, servers, stdio, pid_file, control })
     } else {
+        if let Some(control) = control {
+            control.remove();
+        }
         if let Some(pid_file) = pid_file {
             pid_file.remove();
         }
@@ -129,6 +136,22 @@ fn lock_pid_file(path: &Sourced<PathBuf>) -> Result<PidFile, Vec<String>> {
         errors.push("master.pid_file", problem, &path.origin);
         errors.into()
     })
+}
+
+/// Takes the control socket.
+fn listen_for_control(path: &Sourced<PathBuf>, errors: &mut Errors) -> Option<LocalListener> {
+    let shown = path.value.display();
+    let length = path.value.as_os_str().len();
+    let listener = if length > local::PATH_MAX {
+        Err(format!(
+            "`{shown}` has {length} bytes, and the path of a socket may have {}",
+            local::PATH_MAX
+        ))
+    } else {
+        let explain = |error| format!("cannot listen at `{shown}`: {error}");
+        LocalListener::bind(&path.value).map_err(explain)
+    };
+    errors.keep("master.control", &path.origin, listener)
 }
 
 fn explain_bind(error: &io::Error) -> String {

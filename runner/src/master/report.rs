@@ -5,7 +5,7 @@ use super::prepare::Server;
 use super::run::MasterProcess;
 use crate::error::{Error, Result};
 use crate::hooks::{self, Hooks};
-use crate::os::signal;
+use crate::os::signal::{self, Signals};
 use crate::spec::ExitStatus;
 use crate::supervisor::{
     Cause, Command, Event, Generation, Reason, ReloadError, Report, SlotId, StartFailure, Stop,
@@ -16,6 +16,7 @@ use std::time::Duration;
 
 impl MasterProcess {
     pub(super) fn report(&mut self, report: Report) {
+        self.note(&report);
         match report {
             Report::Started => self.started(),
             Report::StartFailed(failure) => self.start_failed(&failure),
@@ -143,16 +144,18 @@ impl MasterProcess {
             status: exit.ending.status,
             core: exit.ending.core,
             uptime: exit.uptime,
+            last_request: self.last_requests.remove(&exit.pid.0),
         };
         if exit.was_asked() {
             tracing::info!(uptime = ?exit.uptime(), "{exit}");
         } else if self.admits(slot) {
-            tracing::error!(uptime = ?exit.uptime(), "{exit}");
+            let last_request = exit.last_request();
+            tracing::error!(uptime = ?exit.uptime(), last_request, "{exit}");
         }
         let _ = self.hook("worker_exit", |hooks, master| hooks.worker_exit(master, &exit));
     }
 
-    fn explain_reload(&self, error: &ReloadError) -> String {
+    pub(super) fn explain_reload(&self, error: &ReloadError) -> String {
         match error {
             ReloadError::Worker(failure) => {
                 let worker = self.place(failure.slot, failure.generation);
@@ -164,34 +167,37 @@ impl MasterProcess {
         }
     }
 
-    /// Runs a hook. Its error or panic is logged and ends nothing.
     fn hook(&self, name: &str, run: impl FnOnce(&dyn Hooks, &hooks::Master) -> Result) -> Result {
-        let hook = || {
-            let hook = AssertUnwindSafe(|| run(&*self.hooks, &self.info));
-            catch_unwind(hook).unwrap_or_else(|_| Err(Error::msg("panicked")))
-        };
-        let result = match &self.signals {
-            Some(signals) => signals.unblocked(hook),
-            None => hook(),
-        };
-        if let Err(error) = &result {
-            tracing::error!(hook = name, %error, "hook failed");
-        }
-        result
+        call_hook(name, self.signals.as_ref(), || run(&*self.hooks, &self.info))
     }
 
     fn name(&self, slot: SlotId) -> &str {
         self.server_name(slot.server)
     }
 
-    fn server_name(&self, server: usize) -> &str {
+    pub(super) fn server_name(&self, server: usize) -> &str {
         self.info.servers.get(server).map_or("?", |server| server.name())
     }
 
     /// `name slot/generation`, as in the titles of processes.
-    fn place(&self, slot: SlotId, generation: Generation) -> String {
+    pub(super) fn place(&self, slot: SlotId, generation: Generation) -> String {
         format!("{} {}/{generation}", self.name(slot), slot.slot)
     }
+}
+
+/// Runs a hook, with its signals let through. Its error or panic is logged.
+pub(super) fn call_hook(
+    name: &str,
+    signals: Option<&Signals>,
+    run: impl FnOnce() -> Result,
+) -> Result {
+    let hook =
+        || catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(Error::msg("panicked")));
+    let result = match signals {
+        Some(signals) => signals.unblocked(hook),
+        None => hook(),
+    };
+    result.inspect_err(|error| tracing::error!(hook = name, %error, "hook failed"))
 }
 
 /// Prints what is served where.
@@ -211,7 +217,7 @@ pub(super) fn log_listeners(servers: &[Server]) {
     }
 }
 
-fn explain(exit: &WorkerExit) -> String {
+pub(super) fn explain(exit: &WorkerExit) -> String {
     let core = if exit.ending.core { ", core dumped" } else { "" };
     let status = format!("{}{core}", explain_status(exit.ending.status));
     match &exit.cause {
@@ -228,7 +234,7 @@ fn explain(exit: &WorkerExit) -> String {
     }
 }
 
-fn explain_failure(reason: &Reason) -> String {
+pub(super) fn explain_failure(reason: &Reason) -> String {
     match reason {
         Reason::Exited(status) => {
             format!("ended with {} before it was ready", explain_status(*status))

@@ -1,14 +1,18 @@
 //! The loop.
 
+use super::control::Control;
 use super::flood::Flood;
 use super::live::{Live, Word};
 use super::prepare::{Prepared, Server};
-use super::report::log_listeners;
+use super::record::Record;
+use super::report::{call_hook, log_listeners};
 use super::wait::{Happened, wait};
 use crate::config::MasterConfig;
+use crate::error::Result;
 use crate::hooks::{Hooks, Master, ServerInfo};
 use crate::listener::Listeners;
 use crate::os::daemon::{self, Launcher};
+use crate::os::image::Image;
 use crate::os::oom::OomWatch;
 use crate::os::orphans;
 use crate::os::pidfile::PidFile;
@@ -16,15 +20,16 @@ use crate::os::process::Signal;
 use crate::os::signal::Signals;
 use crate::os::stdio::{Stdio, open_input, open_output};
 use crate::os::title::{self, Title};
-use crate::spec::{ExitStatus, Term};
+use crate::spec::{ExitStatus, Spawn, Term};
 use crate::supervisor::{
     Action, Command, Event, Generation, Leave, Pid, Recycle, Scale, ServerSettings, Settings,
-    SlotId, Stop, Supervisor,
+    SlotId, Stop, Supervisor, Time,
 };
 use nix::sys::signal::Signal as Number;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The state of the master process; the supervisor knows nothing of it.
 pub(super) struct MasterProcess {
@@ -34,9 +39,15 @@ pub(super) struct MasterProcess {
     pub(super) hooks: Box<dyn Hooks>,
     pub(super) info: Master,
     pub(super) title: Option<Title>,
+    /// The program, if workers are made by executing it.
+    pub(super) image: Option<Image>,
     /// None in a child only, which closes them.
     pub(super) signals: Option<Signals>,
     pub(super) pid_file: Option<PidFile>,
+    pub(super) control: Option<Control>,
+    pub(super) record: Record,
+    /// What workers that have just ended were asked last, by pid.
+    pub(super) last_requests: BTreeMap<i32, String>,
     /// The process that waits for the daemon to be READY.
     pub(super) launcher: Option<Launcher>,
     /// Why the program ends with failure, whatever the supervisor says.
@@ -55,16 +66,24 @@ const NO_DAEMON: &str = "as process 1 there is nobody to return to; use `run`, w
 /// Runs the program until it has stopped; what it returns is its exit code.
 ///
 /// With `daemonize` the caller's process waits for READY and exits; this returns in the daemon.
-pub(crate) fn run(mut prepared: Prepared, hooks: Box<dyn Hooks>) -> Result<u8, String> {
+pub(crate) fn run(
+    mut prepared: Prepared,
+    hooks: Box<dyn Hooks>,
+) -> std::result::Result<u8, String> {
     let mut pid_file = prepared.pid_file.take();
+    let control = prepared.control.take();
     let mut launcher = None;
     match begin(prepared, hooks, &mut pid_file, &mut launcher) {
         Ok(mut master) => {
             master.launcher = launcher;
             master.pid_file = pid_file;
+            master.control = control.map(Control::new);
             Ok(master.run())
         }
         Err(reason) => {
+            if let Some(control) = control {
+                control.remove();
+            }
             if let Some(pid_file) = pid_file {
                 pid_file.remove();
             }
@@ -81,7 +100,7 @@ fn begin(
     hooks: Box<dyn Hooks>,
     pid_file: &mut Option<PidFile>,
     launcher: &mut Option<Launcher>,
-) -> Result<MasterProcess, String> {
+) -> std::result::Result<MasterProcess, String> {
     if prepared.config.daemonize.value {
         if orphans::is_init() {
             return Err(NO_DAEMON.to_owned());
@@ -99,8 +118,12 @@ fn begin(
 }
 
 impl MasterProcess {
-    fn new(prepared: Prepared, hooks: Box<dyn Hooks>, signals: Signals) -> io::Result<Self> {
-        let Prepared { config, servers, stdio, pid_file } = prepared;
+    fn new(prepared: Prepared, hooks: Box<dyn Hooks>, signals: Signals) -> Result<Self> {
+        let Prepared { config, servers, stdio, pid_file, control } = prepared;
+        let image = match config.spawn.value {
+            Spawn::Fork => None,
+            Spawn::Exec => Some(Image::of_this_process()?),
+        };
         let title = Title::prepare();
         let name = format!("{}: master", config.name.value);
         title::name_process(&name);
@@ -109,6 +132,9 @@ impl MasterProcess {
         }
         log_listeners(&servers);
         if config.daemonize.value { fill(stdio)? } else { stdio }.redirect()?;
+        if image.is_none() {
+            call_hook("preload", Some(&signals), || hooks.preload())?;
+        }
         let info = describe(&config.name.value, &servers);
         let settings: Vec<_> = servers.iter().map(supervisor_settings).collect();
         let flood = Flood::new(servers.len());
@@ -120,8 +146,12 @@ impl MasterProcess {
             hooks,
             info,
             title,
+            image,
             signals: Some(signals),
             pid_file,
+            control: control.map(Control::new),
+            record: Record::default(),
+            last_requests: BTreeMap::new(),
             launcher: None,
             failed: None,
             config,
@@ -141,11 +171,16 @@ impl MasterProcess {
                 }
             }
             self.report_left_out();
+            self.settle_control();
             let now = self.now();
-            let next =
-                [self.supervisor.poll_timeout(), self.flood.due()].into_iter().flatten().min();
-            let timeout = next.map(|at| at.saturating_sub(now));
-            match self.signals.as_ref().map(|signals| wait(signals, &self.live, timeout)) {
+            let control = self.control.as_ref();
+            let deadlines = [
+                self.supervisor.poll_timeout(),
+                self.flood.due(),
+                control.and_then(Control::deadline),
+            ];
+            let timeout = deadlines.into_iter().flatten().min().map(|at| at.saturating_sub(now));
+            match self.signals.as_ref().map(|signals| wait(signals, &self.live, control, timeout)) {
                 Some(Ok(happened)) => self.look(&happened),
                 // Without poll(2) there is no supervision; the workers notice that we are gone.
                 Some(Err(error)) => {
@@ -162,7 +197,8 @@ impl MasterProcess {
         self.supervisor.handle(self.now(), event);
     }
 
-    pub(super) fn now(&self) -> Duration {
+    /// The time as the supervisor counts it.
+    pub(super) fn now(&self) -> Time {
         self.began.elapsed()
     }
 
@@ -170,19 +206,25 @@ impl MasterProcess {
     fn look(&mut self, happened: &Happened) {
         if happened.signals {
             while let Some(Ok(Some(signal))) = self.signals.as_ref().map(Signals::next) {
-                self.obey(signal);
+                self.obey_signal(signal);
             }
         }
         for pid in &happened.workers {
             self.look_at(*pid);
         }
         self.check_reopened();
+        if happened.control {
+            self.serve_control();
+        }
     }
 
-    fn obey(&mut self, signal: Number) {
+    fn obey_signal(&mut self, signal: Number) {
         match signal {
             Number::SIGCHLD => self.reap(),
-            Number::SIGHUP => self.hung_up(),
+            Number::SIGHUP => {
+                self.ensure_found();
+                self.hung_up();
+            }
             _ => {
                 if let Some(command) = self.command(signal) {
                     tracing::info!(signal = signal.as_str(), ?command, "signal received");
@@ -228,7 +270,8 @@ impl MasterProcess {
                 ExitStatus::Code(-1).into()
             }
         };
-        self.live.remove(&pid);
+        let last_request = self.live.remove(&pid).and_then(|worker| worker.row.last_request());
+        self.last_requests.extend(last_request.map(|request| (pid, request)));
         self.tell(Event::Exited { pid: Pid(pid), ending });
     }
 
@@ -282,7 +325,11 @@ impl MasterProcess {
     }
 
     /// Forks a worker, in a slot that gets its sockets if it is new.
-    fn make_worker(&mut self, slot: SlotId, generation: Generation) -> Result<i32, String> {
+    fn make_worker(
+        &mut self,
+        slot: SlotId,
+        generation: Generation,
+    ) -> std::result::Result<i32, String> {
         let listeners = &mut self.servers[slot.server].listeners;
         listeners
             .grow(slot.slot + 1)
@@ -307,6 +354,9 @@ impl MasterProcess {
     /// The last thing, when every worker is gone: only now a failed start is told, so that the next
     /// one is not refused because of it.
     fn finish(&mut self, code: u8) -> u8 {
+        if let Some(control) = self.control.take() {
+            control.close("the program has stopped");
+        }
         self.report_all_left_out();
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove();
@@ -341,7 +391,7 @@ fn describe(name: &str, servers: &[Server]) -> Master {
     Master { name: name.to_owned(), servers: servers.iter().map(info).collect() }
 }
 
-fn supervisor_settings(server: &Server) -> ServerSettings {
+pub(super) fn supervisor_settings(server: &Server) -> ServerSettings {
     let settings = &server.config.settings;
     ServerSettings {
         workers: settings.workers.value.initial(),

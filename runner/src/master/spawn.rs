@@ -6,7 +6,7 @@ use crate::os::fork::{self, ForkError};
 use crate::scoreboard::Row;
 use crate::server::Identity;
 use crate::supervisor::{Generation, SlotId};
-use crate::worker::{self, Seed};
+use crate::worker::{self, Kit, Orders, Seed};
 use std::os::unix::net::UnixStream;
 use std::process;
 
@@ -23,7 +23,11 @@ impl MasterProcess {
                 return 0;
             };
             drop(ours);
-            worker::run(self.take_seed(slot, generation, theirs, row.clone(), master_pid))
+            let seed = self.take_seed(slot, generation, theirs, row.clone(), master_pid);
+            match &self.image {
+                Some(image) => worker::execute(seed, slot.server, image),
+                None => worker::run(seed, || Ok(())),
+            }
         })?;
         let Some((ours, _theirs)) = ends else {
             return Err(ForkError::Refused(std::io::ErrorKind::Other.into()));
@@ -47,24 +51,22 @@ impl MasterProcess {
         drop(servers);
         self.live.clear();
         self.signals.take();
+        self.control.take();
         self.launcher.take();
         self.pid_file.take();
         let settings = server.config.settings;
-        Seed {
+        let orders = Orders {
             identity: Identity { server: server.config.name.value, slot: slot.slot, generation },
-            serve: server.serve,
             limits: server.limits,
-            listeners: server.listeners.take(slot.slot),
-            channel,
-            row,
-            master_pid,
-            title: self.title,
             confinement: server.confinement.for_slot(slot.slot),
-            stdio: server.stdio,
+            master_pid,
             threads: settings.threads.value,
             drain_timeout: settings.drain_timeout.value,
             heartbeat_timeout: settings.heartbeat_timeout.value,
             max_requests: settings.max_requests.map(|most| most.value),
-        }
+        };
+        let listeners = server.listeners.take(slot.slot);
+        let kit = Kit { listeners, channel, row, stdio: server.stdio };
+        Seed { orders, kit, serve: server.serve, title: self.title }
     }
 }

@@ -12,6 +12,8 @@ use std::time::Duration;
 impl MasterProcess {
     /// When the worker was last seen alive, by the clock of the supervisor.
     pub(super) fn last_heartbeat(&mut self, pid: Pid) -> Duration {
+        // Whatever was killed before has been asked about, or was none of ours.
+        self.oom.kills_since_last();
         let now = self.began.elapsed();
         let Some(worker) = self.live.get_mut(&pid.0) else {
             return now;

@@ -19,12 +19,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-/// How long the telling may take. The names of a large program with debug information take a few
-/// tenths of a second.
-const TELLING_MAX: Duration = Duration::from_secs(3);
+/// How long the telling may take. The names of a large program with debug information take some
+/// tenths of a second, and seconds on a machine that is overloaded, which is when workers hang.
+const TELLING_MAX: Duration = Duration::from_secs(5);
 
 /// How long after its begin another thread is still asked, and how long one may take to answer.
-const ASKING_MAX: Duration = Duration::from_secs(2);
+const ASKING_MAX: Duration = Duration::from_secs(4);
 const ANSWER_MAX: Duration = Duration::from_millis(300);
 
 /// How often to look whether a thread has answered.

@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn descriptors_come_with_their_byte() {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let (mut read, write) = std::io::pipe().unwrap();
+        let (mut read, write) = io::pipe().unwrap();
         let null = File::open("/dev/null").unwrap();
         send(&ours, 1, &[write.as_fd()]).unwrap();
         send(&ours, 2, &[]).unwrap();

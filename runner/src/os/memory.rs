@@ -40,7 +40,6 @@ fn sum(text: &str, names: &[&str]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::os::process::children;
     use std::io::Write;
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
@@ -56,6 +55,11 @@ mod tests {
         assert!(exact > before + 48 * MIB, "{before} and then {exact}");
         assert!(private_memory(own, u64::MAX).unwrap() > 64 * MIB);
         drop(block);
+    }
+
+    fn children(pid: i32) -> Vec<i32> {
+        let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        list.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
     }
 
     /// What a process still shares with the one that forked it is not its own; the bound cannot

@@ -16,6 +16,7 @@ pub(crate) mod fork;
 pub(crate) mod hand_over;
 pub(crate) mod image;
 pub(crate) mod lifeline;
+pub(crate) mod local;
 pub(crate) mod memory;
 pub(crate) mod oom;
 pub(crate) mod orphans;

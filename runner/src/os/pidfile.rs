@@ -58,6 +58,16 @@ impl PidFile {
         self.file.set_len(text.len() as u64)
     }
 
+    /// Makes the file anew if somebody has removed it. Returns whether that was so.
+    pub(crate) fn ensure(&mut self) -> Result<bool, PidFileError> {
+        if is_at(&self.file, &self.path) {
+            return Ok(false);
+        }
+        *self = Self::acquire(&self.path)?;
+        self.write().map_err(PidFileError::Io)?;
+        Ok(true)
+    }
+
     /// Removes the file, unless somebody put another one there.
     pub(crate) fn remove(self) {
         if is_at(&self.file, &self.path) {
@@ -146,6 +156,21 @@ mod tests {
         fs::write(path(&directory), "somebody else's").unwrap();
         held.remove();
         assert!(path(&directory).exists());
+    }
+
+    /// One that is gone is made again, but not in the place of somebody else's (P57).
+    #[test]
+    fn comes_back_after_it_was_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut held = PidFile::acquire(&path(&directory)).unwrap();
+        assert!(!held.ensure().unwrap());
+        fs::remove_file(path(&directory)).unwrap();
+        assert!(held.ensure().unwrap());
+        assert_eq!(holder(&path(&directory)).unwrap(), Some(process::id().cast_signed()));
+        fs::remove_file(path(&directory)).unwrap();
+        let other = PidFile::acquire(&path(&directory)).unwrap();
+        assert!(matches!(held.ensure(), Err(PidFileError::Held(None))));
+        other.remove();
     }
 
     #[test]

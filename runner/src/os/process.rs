@@ -4,7 +4,6 @@ use nix::unistd::Pid;
 use rustix::process::{
     self, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
 };
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -95,25 +94,11 @@ pub(crate) enum Exit {
     },
 }
 
-/// The pids of the children of `pid`, from `/proc` (needs `CONFIG_PROC_CHILDREN`).
-pub(crate) fn children(pid: i32) -> Vec<i32> {
-    let path = format!("/proc/{pid}/task/{pid}/children");
-    let list = fs::read_to_string(path).unwrap_or_default();
-    list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
-}
-
-/// The command line of `pid` as `ps` shows it.
-pub(crate) fn command_line(pid: i32) -> Option<String> {
-    let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let words = bytes.split(|byte| *byte == 0).filter(|word| !word.is_empty());
-    let words: Vec<_> = words.map(String::from_utf8_lossy).collect();
-    (!words.is_empty()).then(|| words.join(" "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::fs;
     use std::process::Command;
 
     /// Runs a shell until its end.

@@ -1,6 +1,7 @@
 //! Standard input, output and error from files.
 
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -83,9 +84,24 @@ pub(crate) fn open_input(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Opens a file to append output to; a new one is readable by its owner and group only.
+/// Opens a file to append output to; a new one is readable by its owner and group only. At a FIFO
+/// this waits for a reader (fifo(7)).
 pub(crate) fn open_output(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
+    appending().open(path)
+}
+
+/// Like [`open_output`], but a FIFO that nobody reads is an error: this is for a process that has
+/// more to do than to wait.
+pub(crate) fn reopen_output(path: &Path) -> io::Result<File> {
+    let file = appending().custom_flags(libc::O_NONBLOCK).open(path)?;
+    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+    Ok(file)
+}
+
+fn appending() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o640);
+    options
 }
 
 #[cfg(test)]
@@ -121,5 +137,20 @@ mod tests {
         let (byte, _) = Outputs { stdout: Some(&file), stderr: Some(&file) }.into_message();
         assert!(Stdio::from_message(byte, vec![file.into()]).is_err());
         assert!(Stdio::from_message(0, Vec::new()).is_ok());
+    }
+
+    #[test]
+    fn reopening_waits_for_nobody() {
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = directory.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(reopen_output(&fifo).is_err());
+        let path = directory.path().join("file");
+        for text in ["one ", "two"] {
+            let mut file = reopen_output(&path).unwrap();
+            assert!(!fcntl_getfl(&file).unwrap().contains(OFlags::NONBLOCK));
+            file.write_all(text.as_bytes()).unwrap();
+        }
+        assert_eq!(std::fs::read(path).unwrap(), b"one two");
     }
 }

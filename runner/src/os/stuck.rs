@@ -251,7 +251,7 @@ mod tests {
 
     impl Drop for Running {
         fn drop(&mut self) {
-            let _ = self.0.kill();
+            let _ = Process::open(self.pid()).map(|process| process.signal(Signal::KILL));
             let _ = self.0.wait();
         }
     }

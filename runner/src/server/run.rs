@@ -7,6 +7,7 @@ use super::worker::{Identity, Shutdown, Worker};
 use super::{Lifecycle, catch_panic, notify};
 use crate::error::{Error, Result};
 use crate::scoreboard::Row;
+use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::net::TcpListener;
 use std::pin::Pin;
@@ -19,7 +20,7 @@ use tokio_util::task::TaskTracker;
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// What a server may use, from its configuration.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Limits {
     pub(crate) max_connections: Option<u64>,
     pub(crate) keep_alive: Duration,

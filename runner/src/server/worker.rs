@@ -3,6 +3,7 @@
 use super::connections::Connections;
 use super::quota::Quota;
 use crate::scoreboard::Row;
+use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ struct Inner {
 }
 
 /// Which worker of which server this is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Identity {
     pub(crate) server: String,
     pub(crate) slot: u32,

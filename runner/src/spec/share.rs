@@ -12,7 +12,7 @@ use std::fmt;
 /// assert_eq!(Share::Percent(25).rounded_down(10), 2);
 /// assert_eq!(Share::Percent(25).to_string(), "25%");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Share {
     /// This many, however many there are.
     Count(u32),
@@ -52,14 +52,15 @@ impl Share {
     /// How many workers more and how many fewer than `workers` there may be while some are
     /// replaced; nothing when both shares are zero and so nothing can be replaced.
     ///
-    /// An unavailable share that is not zero but less than one worker allows for one more instead.
+    /// Without any surge, an unavailable share that is less than one worker is one: there is no
+    /// other way to replace any.
     pub(crate) fn budget(surge: Self, unavailable: Self, workers: u32) -> Option<(u32, u32)> {
         if surge.is_zero() && unavailable.is_zero() {
             return None;
         }
+        let more = surge.rounded_up(workers);
         let fewer = unavailable.rounded_down(workers);
-        let more = surge.rounded_up(workers).max(u32::from(fewer == 0));
-        Some((more, fewer))
+        Some((more, if more == 0 { fewer.max(1) } else { fewer }))
     }
 
     fn is_zero(self) -> bool {
@@ -111,7 +112,7 @@ mod tests {
             (Percent(25), Count(0), 10, Some((3, 0))),
             (Count(0), Count(1), 10, Some((0, 1))),
             (Count(0), Percent(25), 10, Some((0, 2))),
-            (Count(0), Percent(25), 2, Some((1, 0))),
+            (Count(0), Percent(25), 2, Some((0, 1))),
             (Count(2), Percent(50), 4, Some((2, 2))),
             (Count(0), Count(0), 10, None),
             (Percent(0), Percent(0), 10, None),

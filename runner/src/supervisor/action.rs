@@ -7,7 +7,7 @@ use super::event::{Command, Ending};
 use super::{ExitStatus, Generation, Pid, SlotId, Time};
 
 /// Something to do. Actions are to be carried out in the order in which they come.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
     /// Fork a worker, and answer with [`Event::Forked`](super::Event::Forked) or
     /// [`Event::ForkFailed`](super::Event::ForkFailed) before any other event.
@@ -27,13 +27,13 @@ pub(crate) enum Action {
 }
 
 /// What is still to be done.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Actions {
     queue: VecDeque<Action>,
 }
 
 /// The ways to make a worker leave, from the kindest to the fastest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Leave {
     /// Finish what is in flight, then exit.
     Drain,
@@ -46,7 +46,7 @@ pub(crate) enum Leave {
 }
 
 /// Something worth knowing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Report {
     /// Every worker of every server is READY for the first time.
     Started,
@@ -86,7 +86,7 @@ pub(crate) enum Report {
 }
 
 /// How a worker has ended, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct WorkerExit {
     pub(crate) slot: SlotId,
     pub(crate) generation: Generation,
@@ -98,7 +98,7 @@ pub(crate) struct WorkerExit {
 }
 
 /// Why a worker has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Cause {
     /// It was told to leave.
     Asked,
@@ -123,7 +123,7 @@ pub(crate) enum Cause {
 }
 
 /// A limit of a worker's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Recycle {
     /// `max_requests`
     Requests,
@@ -134,7 +134,7 @@ pub(crate) enum Recycle {
 }
 
 /// The reason why a reload has failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ReloadError {
     /// A worker of the new generation did not become READY.
     Worker(StartFailure),
@@ -145,7 +145,7 @@ pub(crate) enum ReloadError {
 }
 
 /// A worker that did not become READY.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct StartFailure {
     pub(crate) slot: SlotId,
     pub(crate) generation: Generation,
@@ -153,7 +153,7 @@ pub(crate) struct StartFailure {
 }
 
 /// The reason why a worker did not become READY.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Reason {
     /// It said so itself.
     Reported(String),

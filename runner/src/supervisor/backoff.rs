@@ -3,7 +3,7 @@
 use super::{Settings, Time};
 
 /// The crash loop of one slot, if it is in one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct BackOff {
     failures: u32,
 }
@@ -34,7 +34,7 @@ impl BackOff {
 }
 
 /// A sequence of numbers without pattern, the same for the same seed (xorshift).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Jitter {
     state: u64,
 }

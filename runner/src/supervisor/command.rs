@@ -67,7 +67,8 @@ impl Supervisor {
         self.end_reload(Err(ReloadError::Worker(failure)));
         self.set_generation(previous);
         for slot in self.servers.iter_mut().flat_map(|server| &mut server.slots) {
-            slot.stop_successor(now, &mut self.actions);
+            slot.stop_starting(now, &mut self.actions);
+            slot.end_back_off(now);
         }
     }
 

@@ -16,7 +16,7 @@ const LOOKS_TO_SHRINK: u32 = 30;
 
 /// The looks that agree. It grows fast, by at most half of what there is, and shrinks slowly, by one;
 /// between the two thresholds nothing happens.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Elastic {
     busy: u32,
     idle: u32,

@@ -5,7 +5,7 @@ use super::{ExitStatus, Generation, Pid, SlotId, Time};
 
 /// Something that has happened. Events about a process that the supervisor does not know are
 /// ignored: a late one is nothing unusual.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Event {
     /// [`Action::Fork`](super::Action::Fork) was carried out.
     Forked { slot: SlotId, generation: Generation, pid: Pid },
@@ -32,7 +32,7 @@ pub(crate) enum Event {
 }
 
 /// How a process has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ending {
     pub(crate) status: ExitStatus,
     /// Whether it left a core dump.
@@ -42,7 +42,7 @@ pub(crate) struct Ending {
 }
 
 /// How much a server has to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Load {
     /// Connections that wait to be accepted.
     pub(crate) queued: u32,
@@ -51,7 +51,7 @@ pub(crate) struct Load {
 }
 
 /// What can be asked of the master.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Command {
     /// End the program. Each further one makes it faster: drain, stop, kill.
     Stop(Stop),
@@ -64,7 +64,7 @@ pub(crate) enum Command {
 }
 
 /// How many workers a server is to have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Scale {
     /// So many more, or fewer.
     By(i32),
@@ -73,7 +73,7 @@ pub(crate) enum Scale {
 }
 
 /// How to end the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Stop {
     /// Let the workers drain.
     Graceful,

@@ -9,7 +9,7 @@ use super::{NEVER, Pid, Time};
 const DOUBT: Time = Time::from_millis(100);
 
 /// What a worker of a server may not exceed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Vitals {
     pub(super) heartbeat_timeout: Option<Time>,
     pub(super) max_lifetime: Option<Time>,
@@ -19,7 +19,7 @@ pub(super) struct Vitals {
 }
 
 /// The timers of a worker that is READY.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Health {
     vitals: Vitals,
     /// The last sign of life.
@@ -55,6 +55,8 @@ impl Health {
     /// Asks what is to be known by now. Returns whether the worker is too old.
     pub(super) fn look(&mut self, pid: Pid, now: Time, actions: &mut Actions) -> bool {
         if self.look_at <= now {
+            // Whoever looks late may have stood still himself, and the worker with him.
+            self.doubted &= now <= self.look_at.saturating_add(DOUBT);
             self.look_at = now.saturating_add(DOUBT);
             actions.read_heartbeat(pid);
         }

@@ -4,7 +4,7 @@ use super::{NEVER, Time};
 use std::collections::VecDeque;
 
 /// The failures of a server that count, against the number of them that is tolerated.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Intensity {
     window: Time,
     times: VecDeque<Time>,

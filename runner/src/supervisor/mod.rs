@@ -47,18 +47,20 @@
 //! # Generations
 //!
 //! A reload or restart begins a generation. A reload *fails* when a successor of its generation
-//! does not become READY: those not READY yet are stopped, the old workers stay, the new ones that
-//! are READY stay as well, and vacant slots are filled with the generation that was there before.
-//! It does not fail at once in a slot where nobody serves (there is nothing to protect, and a
+//! does not become READY, or one in a slot that was emptied for it: those not READY yet are stopped,
+//! the old workers stay, the new ones that are READY stay as well, and vacant slots are filled with
+//! the generation that was there before.
+//! It does not fail at once in a slot where nobody served (there is nothing to protect, and a
 //! holder that dies makes its successor the holder): such a failure backs off like any other, the
-//! reload goes on, and the failure is its result in the end.
+//! reload goes on while it can, and the failure is its result in the end.
 //! A newer reload or a restart supersedes the one in progress; what is not READY is stopped.
 //!
 //! Invariant: nothing here reads a clock, makes a system call or knows who drives it: the same
 //! calls give the same actions.
 //! Invariant: an old worker is told to drain only when its successor is READY.
-//! Invariant: a slot has one holder, and a successor only while the holder is of an older
-//! generation; so two workers of one generation never serve in it.
+//! Invariant: a slot has one holder, and a successor is forked only for one that serves and is due or
+//! of an older generation; two workers never serve in it but for the moment in which the successor
+//! is READY and the holder is told to drain.
 //! Invariant: once a stop has begun nothing is forked, and `Finish` is the last action.
 //! Invariant: every state of a worker but `Ready` has a deadline, after which it is killed; after
 //! that only its exit is waited for.
@@ -71,6 +73,7 @@ mod elastic;
 mod event;
 mod health;
 mod intensity;
+mod leaving;
 mod server;
 mod settings;
 mod slot;
@@ -78,6 +81,8 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod worker;
+#[cfg(any(test, fuzzing))]
+mod world;
 
 use std::time::Duration;
 
@@ -114,7 +119,7 @@ pub(crate) struct SlotId {
 const NEVER: Time = Time::MAX;
 
 /// The state machine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Supervisor {
     settings: Settings,
     servers: Vec<Server>,
@@ -131,7 +136,7 @@ pub(crate) struct Supervisor {
 }
 
 /// What the program is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Mode {
     Starting,
     Running,
@@ -147,7 +152,7 @@ impl Mode {
 }
 
 /// A reload in progress.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Reload {
     /// The generation to return to if it fails.
     previous: Generation,
@@ -195,7 +200,7 @@ impl Supervisor {
             }
             Event::Due { pid, why } => {
                 if let Some(slot) = slot_of(&mut self.servers, pid) {
-                    slot.due(pid, why, &mut self.actions);
+                    slot.due(pid, why, now, &mut self.actions);
                 }
             }
             Event::Heartbeat { pid, at } => {
@@ -205,7 +210,7 @@ impl Supervisor {
             }
             Event::Memory { pid, private } => {
                 if let Some(slot) = slot_of(&mut self.servers, pid) {
-                    slot.weighed(pid, private, &mut self.actions);
+                    slot.weighed(pid, private, now, &mut self.actions);
                 }
             }
             Event::Load { server, load } => {
@@ -318,10 +323,12 @@ impl Supervisor {
         if served {
             slot.blame(Reason::ShortLived(ending.status));
         }
-        if matches!(exit.cause, Cause::Misconfigured(_)) {
+        // What another generation failed by says nothing of the workers to come.
+        let current = exit.generation == self.generation;
+        if current && seat == Seat::Holder && matches!(exit.cause, Cause::Misconfigured(_)) {
             self.give_up(now, id);
         } else {
-            self.wait(now, id, seat, stable);
+            self.wait(now, id, seat, stable || !current);
         }
         if is_news && let Some(slot) = slot_at(&mut self.servers, id) {
             let setback = slot.setback(seat, exit.generation, Reason::Exited(ending.status));
@@ -349,18 +356,21 @@ impl Supervisor {
 
     /// Gives a slot up in which no worker can serve as it is configured.
     fn give_up(&mut self, now: Time, id: SlotId) {
-        let Some(server) = self.servers.get_mut(id.server) else {
+        let Self { servers, actions, .. } = self;
+        let Some(server) = servers.get_mut(id.server) else {
             return;
         };
-        server.degrade(&mut self.actions);
+        if server.slot(id.slot).is_some_and(|slot| slot.is_vacant()) {
+            server.degrade(actions);
+        }
         if let Some(slot) = server.slot(id.slot) {
-            slot.give_up(None, now, &mut self.actions);
+            slot.give_up(None, now, actions);
         }
     }
 
     /// A worker will not become READY: what does that mean for the start, or the reload?
     fn setback(&mut self, now: Time, setback: Setback) {
-        let Setback { seat, failure } = setback;
+        let Setback { replaces, failure, .. } = setback;
         let is_final = matches!(failure.reason, Reason::Reported(_) | Reason::Timeout(_));
         let given_up = slot_at(&mut self.servers, failure.slot).is_some_and(|it| it.is_given_up());
         if self.mode == Mode::Starting && (is_final || given_up) {
@@ -368,11 +378,10 @@ impl Supervisor {
         } else if let Some(reload) = &mut self.reload {
             // Whatever else was starting has been stopped when the reload began.
             debug_assert_eq!(failure.generation, self.generation);
-            match seat {
-                Seat::Successor => self.fail_reload(now, failure),
-                Seat::Holder | Seat::Leaving => {
-                    reload.failure.get_or_insert(failure);
-                }
+            if replaces {
+                self.fail_reload(now, failure);
+            } else {
+                reload.failure.get_or_insert(failure);
             }
         }
     }
@@ -381,35 +390,39 @@ impl Supervisor {
 
     fn settle(&mut self, now: Time) {
         if self.mode.forks() {
-            let Self { generation, actions, .. } = self;
-            let reloading = self.reload.is_some();
-            for server in &mut self.servers {
-                server.fill(*generation, now, actions);
-                server.renew(*generation, reloading, now, actions);
-                server.check_recovered(now, actions);
-            }
+            self.staff(now);
         }
+        if self.mode == Mode::Starting {
+            self.check_started();
+        }
+        self.check_reloaded(now);
         if self.mode == Mode::Running {
             self.check_hope(now);
         }
-        match self.mode {
-            Mode::Starting => self.check_started(),
-            Mode::Running | Mode::Finished => {}
-            Mode::Stopping { started, code, .. } => self.check_stopped(started, code),
+        if let Mode::Stopping { started, code, .. } = self.mode {
+            self.check_stopped(started, code);
         }
-        self.check_reloaded();
+    }
+
+    /// Forks what is missing and to be replaced.
+    fn staff(&mut self, now: Time) {
+        let Self { generation, actions, .. } = self;
+        let reloading = self.reload.is_some();
+        for server in &mut self.servers {
+            server.fill(*generation, now, actions);
+            server.renew(*generation, reloading, now, actions);
+            server.check_recovered(now, actions);
+        }
     }
 
     /// Ends the program when every slot of every server is given up: somebody who watches the
     /// program can do more than it can itself.
     fn check_hope(&mut self, now: Time) {
-        let failures: Option<Vec<_>> = self
-            .servers
-            .iter()
-            .filter(|server| !server.slots.is_empty())
-            .map(|server| server.hopeless(self.generation))
-            .collect();
-        if let Some(failure) = failures.and_then(|failures| failures.into_iter().next()) {
+        if self.servers.iter().any(Server::has_hope) {
+            return;
+        }
+        let failure = self.servers.iter().find_map(|server| server.last_failure(self.generation));
+        if let Some(failure) = failure {
             self.actions.report(Report::NothingServes(failure));
             self.stop(now, Leave::Stop, 1);
         }
@@ -419,8 +432,9 @@ impl Supervisor {
     /// coming too late: workers may have stood still as well.
     fn forgive_lateness(&mut self, now: Time) {
         let unseen = now.saturating_sub(self.seen_at);
+        let agreed = self.poll_timeout().map(|due| due.max(self.seen_at));
         self.seen_at = now;
-        let late = self.poll_timeout().and_then(|due| now.checked_sub(due));
+        let late = agreed.and_then(|agreed| now.checked_sub(agreed));
         if let Some(late) = late.filter(|late| *late > self.settings.lateness) {
             self.servers.iter_mut().for_each(|server| server.pause(unseen));
             self.actions.report(Report::Paused { late });
@@ -435,10 +449,20 @@ impl Supervisor {
         }
     }
 
-    fn check_reloaded(&mut self) {
-        if self.reload.is_some() && self.slots().all(|slot| slot.is_settled(self.generation)) {
-            let failure = self.reload.as_mut().and_then(|reload| reload.failure.take());
+    /// A reload is over when it is through, or when a failure leaves it no way to go on: the budget
+    /// is used up by slots that stay empty.
+    fn check_reloaded(&mut self, now: Time) {
+        let Some(reload) = &self.reload else {
+            return;
+        };
+        let failure = reload.failure.clone();
+        if self.slots().all(|slot| slot.is_settled(self.generation)) {
             self.end_reload(failure.map_or(Ok(()), |failure| Err(ReloadError::Worker(failure))));
+        } else if let Some(failure) = failure
+            && !self.slots().any(Slot::is_moving)
+        {
+            self.fail_reload(now, failure);
+            self.staff(now);
         }
     }
 

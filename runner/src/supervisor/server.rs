@@ -16,7 +16,7 @@ const RESTARTS_PER_WORKER: u32 = 5;
 
 /// The slots of a server, in their order. There are never fewer; those that are not wanted any more
 /// are empty, or about to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Server {
     index: usize,
     pub(super) slots: Vec<Slot>,
@@ -42,6 +42,7 @@ impl Server {
             drain: own.drain_timeout.saturating_add(all.drain_margin),
             stop: all.stop_grace,
             abort: all.abort_grace,
+            rest: all.stable_after,
             vitals: Vitals {
                 heartbeat_timeout: own.heartbeat_timeout,
                 max_lifetime: own.max_lifetime,
@@ -89,13 +90,15 @@ impl Server {
         now: Time,
         actions: &mut Actions,
     ) {
-        let ServerSettings { max_surge, max_unavailable, .. } = self.settings;
-        let (more, fewer) =
-            Share::budget(max_surge, max_unavailable, self.target).unwrap_or((1, 0));
-        let mut surge = more.saturating_sub(count(&self.slots, Slot::has_successor));
-        let needed = self.target.saturating_sub(fewer);
+        let (surge, unavailable) = self.budget();
+        let mut surge = surge.saturating_sub(count(&self.slots, Slot::has_successor));
+        let needed = self.target.saturating_sub(unavailable);
+        self.keep_who_is_needed(needed, generation);
         let mut spare = count(&self.slots, Slot::is_serving).saturating_sub(needed);
-        for slot in &mut self.slots {
+        // The oldest first, or those that are due again soon would leave no budget to the others.
+        let mut slots: Vec<_> = self.slots.iter_mut().collect();
+        slots.sort_by_key(|slot| slot.held_since());
+        for slot in slots {
             let renewed = slot.wants_successor(generation, reloading);
             if renewed && surge > 0 {
                 slot.replace(generation, actions);
@@ -105,6 +108,24 @@ impl Server {
                 spare -= 1;
             }
         }
+    }
+
+    /// Keeps those that are about to retire if there is no reason any more, or too few serve: since
+    /// then the reload may have failed, others may have failed, or more may be wanted.
+    fn keep_who_is_needed(&mut self, needed: u32, generation: Generation) {
+        let mut missing = needed.saturating_sub(count(&self.slots, Slot::is_serving));
+        for slot in self.slots.iter_mut().filter(|slot| slot.is_retiring()) {
+            if missing > 0 || !slot.is_to_go(generation) {
+                slot.stay();
+                missing = missing.saturating_sub(1);
+            }
+        }
+    }
+
+    /// How many successors there may be, and how many fewer may serve.
+    fn budget(&self) -> (u32, u32) {
+        let ServerSettings { max_surge, max_unavailable, .. } = self.settings;
+        Share::budget(max_surge, max_unavailable, self.target).unwrap_or((0, 1))
     }
 
     /// Makes all workers leave.
@@ -158,12 +179,14 @@ impl Server {
         self.settings.max_restarts.unwrap_or(default)
     }
 
-    /// Why nothing here serves or will, if that is so: all slots are given up.
-    pub(super) fn hopeless(&self, generation: Generation) -> Option<StartFailure> {
-        if self.slots.iter().any(Slot::has_hope) {
-            return None;
-        }
-        let slot = self.slots.first()?;
+    /// Whether anything here serves or will: not all slots are given up.
+    pub(super) fn has_hope(&self) -> bool {
+        self.slots.iter().any(Slot::has_hope)
+    }
+
+    /// Why its first worker does not serve, if one is wanted.
+    pub(super) fn last_failure(&self, generation: Generation) -> Option<StartFailure> {
+        let slot = self.wanted().next()?;
         let reason = slot.last_failure()?.clone();
         Some(StartFailure { slot: slot.id, generation, reason })
     }

@@ -4,7 +4,7 @@ use super::Time;
 use crate::spec::Share;
 
 /// What holds for every server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Settings {
     /// How long a worker that was told to stop may take before it is killed. Default: 3 s.
     pub(crate) stop_grace: Time,
@@ -35,7 +35,7 @@ pub(crate) struct Settings {
 }
 
 /// What one server is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ServerSettings {
     /// How many slots it has at first. Zero is a server without processes. Default: 1.
     pub(crate) workers: u32,

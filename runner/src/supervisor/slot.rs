@@ -2,18 +2,15 @@
 
 use super::action::{Actions, Leave, Reason, Recycle, Report, StartFailure};
 use super::backoff::{BackOff, Jitter};
+use super::leaving::Leaving;
 use super::worker::{Limits, Worker};
 use super::{Generation, NEVER, Pid, Settings, SlotId, State, Time, WorkerStatus};
 
-/// How many replaced workers of a slot may drain at the same time. The next one makes the oldest
-/// stop, and no further one comes before one has exited.
-const MAX_DRAINING: usize = 4;
-
 /// A numbered place for a worker of a server.
 ///
-/// Two workers of one generation can never serve in it: there is one holder, and a successor is
-/// forked only for a holder of an older generation.
-#[derive(Clone, Debug)]
+/// Two workers can never serve in it: there is one holder, and it is told to drain in the moment in
+/// which its successor is READY.
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Slot {
     pub(super) id: SlotId,
     limits: Limits,
@@ -21,8 +18,8 @@ pub(super) struct Slot {
     holder: Option<Worker>,
     /// The one that takes the holder's place when it is READY, or when the holder exits.
     successor: Option<Worker>,
-    /// Those that had the slot and are on their way out, oldest first.
-    leaving: Vec<Worker>,
+    /// Those that had the slot.
+    leaving: Leaving,
     /// The generation of the fork that was asked for and is not answered yet.
     forking: Option<Generation>,
     /// When a vacant slot may be filled.
@@ -34,13 +31,16 @@ pub(super) struct Slot {
     wanted: bool,
     /// When the holder drains without a successor; new connections are steered away from it.
     retire_at: Option<Time>,
-    /// When the holder, if it is due, may be replaced: after an attempt that has failed.
+    /// When the holder, if it is due, may be replaced: after an attempt that has failed, and not
+    /// before it has served for a while.
     renew_at: Option<Time>,
+    /// Whether its last holder had to go before there was another one.
+    emptied: bool,
     last_failure: Option<Reason>,
 }
 
 /// Where in its slot a worker was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Seat {
     Holder,
     Successor,
@@ -48,9 +48,11 @@ pub(super) enum Seat {
 }
 
 /// A worker will not become READY.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Setback {
     pub(super) seat: Seat,
+    /// Whether it was to take the place of one that served.
+    pub(super) replaces: bool,
     pub(super) failure: StartFailure,
 }
 
@@ -61,7 +63,7 @@ impl Slot {
             limits,
             holder: None,
             successor: None,
-            leaving: Vec::new(),
+            leaving: Leaving::default(),
             forking: None,
             fork_at: Time::ZERO,
             back_off: BackOff::default(),
@@ -69,6 +71,7 @@ impl Slot {
             wanted: true,
             retire_at: None,
             renew_at: None,
+            emptied: false,
             last_failure: None,
         }
     }
@@ -77,7 +80,7 @@ impl Slot {
 
     /// Asks for a holder if there is none, and it is time.
     pub(super) fn fill(&mut self, generation: Generation, now: Time, actions: &mut Actions) {
-        if self.is_vacant() && self.fork_at <= now {
+        if self.fill_at() <= now {
             self.given_up = false;
             self.fork(generation, actions);
         }
@@ -99,10 +102,11 @@ impl Slot {
         self.forking = None;
     }
 
-    /// Makes a vacant slot wait no longer.
+    /// Makes a slot wait no longer.
     pub(super) fn end_back_off(&mut self, now: Time) {
         self.fork_at = now;
         self.given_up = false;
+        self.renew_at = None;
     }
 
     /// Makes the slot wait before its holder is replaced, after an attempt that has failed.
@@ -111,10 +115,10 @@ impl Slot {
         self.renew_at = Some(now.saturating_add(delay));
     }
 
-    /// Makes a slot that would wait after a failure wait for this time, or until somebody asks.
+    /// Makes a vacant slot wait for this time, or until somebody asks.
     pub(super) fn give_up(&mut self, retry: Option<Time>, now: Time, actions: &mut Actions) {
-        self.fork_at = retry.map_or(NEVER, |after| now.saturating_add(after));
         if self.is_vacant() {
+            self.fork_at = retry.map_or(NEVER, |after| now.saturating_add(after));
             self.given_up = true;
             actions.report(Report::SlotFailed { slot: self.id, retry });
         }
@@ -130,8 +134,11 @@ impl Slot {
         actions: &mut Actions,
     ) {
         let delay = self.back_off.failed(stable, settings, jitter);
+        if !self.is_vacant() {
+            return;
+        }
         self.fork_at = now.saturating_add(delay);
-        if self.is_vacant() && !delay.is_zero() {
+        if !delay.is_zero() {
             let failures = self.back_off.failures();
             actions.report(Report::BackOff { slot: self.id, delay, failures });
         }
@@ -150,8 +157,7 @@ impl Slot {
         if self.forking != Some(generation) {
             // The fork was withdrawn too late. The process is ours all the same.
             worker.leave(Leave::Stop, now, actions);
-            self.leaving.push(worker);
-            return;
+            return self.leaving.push(worker, now, actions);
         }
         self.forking = None;
         let seat = if self.holder.is_none() { &mut self.holder } else { &mut self.successor };
@@ -185,13 +191,13 @@ impl Slot {
         };
         let generation = worker.generation;
         actions.report(Report::WorkerReady { slot: self.id, generation, pid, after });
+        self.emptied = false;
         if seat == Seat::Successor
             && let Some(mut replaced) = std::mem::replace(&mut self.holder, self.successor.take())
         {
             self.retire_at = None;
             replaced.leave(Leave::Drain, now, actions);
-            self.leaving.push(replaced);
-            self.bound_draining(now, actions);
+            self.leaving.push(replaced, now, actions);
         }
     }
 
@@ -203,12 +209,13 @@ impl Slot {
     }
 
     /// A worker has reached a limit of its life.
-    pub(super) fn due(&mut self, pid: Pid, why: Recycle, actions: &mut Actions) {
+    pub(super) fn due(&mut self, pid: Pid, why: Recycle, now: Time, actions: &mut Actions) {
         if let Some((_, worker)) = self.find(pid)
-            && worker.reached(why)
+            && let Some(rested_at) = worker.reached(why)
         {
             let generation = worker.generation;
             actions.report(Report::Due { slot: self.id, generation, pid, why });
+            self.renew_at = self.renew_at.max(Some(rested_at).filter(|at| now < *at));
         }
     }
 
@@ -224,24 +231,19 @@ impl Slot {
     }
 
     /// A worker uses so many bytes.
-    pub(super) fn weighed(&mut self, pid: Pid, private: u64, actions: &mut Actions) {
-        let id = self.id;
+    pub(super) fn weighed(&mut self, pid: Pid, private: u64, now: Time, actions: &mut Actions) {
         if let Some((_, worker)) = self.find(pid)
-            && let Some(why) = worker.weighed(private)
+            && worker.weighed(private)
         {
-            let generation = worker.generation;
-            actions.report(Report::Due { slot: id, generation, pid, why });
+            self.due(pid, Recycle::Memory, now, actions);
         }
     }
 
     /// Looks after the health of its workers, and lets the holder go if it is time.
     pub(super) fn look(&mut self, now: Time, actions: &mut Actions) {
-        let id = self.id;
-        for worker in self.workers_mut() {
-            if let Some(why) = worker.look(now, actions) {
-                let Worker { generation, pid, .. } = *worker;
-                actions.report(Report::Due { slot: id, generation, pid, why });
-            }
+        let old = self.workers_mut().filter_map(|it| it.look(now, actions).then_some(it.pid));
+        for pid in old.collect::<Vec<_>>() {
+            self.due(pid, Recycle::Lifetime, now, actions);
         }
         self.renew_at.take_if(|at| *at <= now);
         if self.retire_at.take_if(|at| *at <= now).is_some() {
@@ -255,15 +257,17 @@ impl Slot {
         if let Some(worker) = &mut self.holder {
             worker.leave(Leave::Drain, now, actions);
         }
-        if !self.wanted {
-            self.leaving.extend(self.holder.take());
+        if self.wanted {
+            self.emptied = true;
+        } else if let Some(worker) = self.holder.take() {
+            self.leaving.push(worker, now, actions);
         }
     }
 
     /// Kills the workers whose time is up.
     pub(super) fn expire(&mut self, now: Time, actions: &mut Actions) -> Option<Setback> {
         let mut setback = None;
-        for worker in &mut self.leaving {
+        for worker in self.leaving.iter_mut() {
             worker.expire(now, actions);
         }
         let seats = [(Seat::Holder, &mut self.holder), (Seat::Successor, &mut self.successor)];
@@ -288,8 +292,7 @@ impl Slot {
         if let Some(worker) = self.successor.take_if(|worker| worker.pid == pid) {
             return Some((Seat::Successor, worker));
         }
-        let index = self.leaving.iter().position(|worker| worker.pid == pid)?;
-        Some((Seat::Leaving, self.leaving.remove(index)))
+        Some((Seat::Leaving, self.leaving.take_if(|worker| worker.pid == pid)?))
     }
 
     /// Notes why it has no worker.
@@ -305,7 +308,8 @@ impl Slot {
         reason: Reason,
     ) -> Setback {
         self.blame(reason.clone());
-        Setback { seat, failure: StartFailure { slot: self.id, generation, reason } }
+        let replaces = seat == Seat::Successor || self.emptied;
+        Setback { seat, replaces, failure: StartFailure { slot: self.id, generation, reason } }
     }
 
     // What processes are told.
@@ -313,6 +317,7 @@ impl Slot {
     /// Makes all workers leave.
     pub(super) fn leave(&mut self, how: Leave, now: Time, actions: &mut Actions) {
         self.retire_at = None;
+        self.renew_at = None;
         for worker in self.workers_mut() {
             worker.leave(how, now, actions);
         }
@@ -325,16 +330,14 @@ impl Slot {
         }
     }
 
-    /// Stops the successor; the holder goes on.
-    pub(super) fn stop_successor(&mut self, now: Time, actions: &mut Actions) {
-        if let Some(worker) = &mut self.successor {
-            worker.leave(Leave::Stop, now, actions);
-        }
-    }
-
     /// Lets the holder go at that time; until then new connections are steered away from it.
     pub(super) fn retire(&mut self, at: Time) {
         self.retire_at = Some(at);
+    }
+
+    /// Keeps the holder after all.
+    pub(super) fn stay(&mut self) {
+        self.retire_at = None;
     }
 
     /// Its server is to have it, from now on at the latest.
@@ -363,25 +366,21 @@ impl Slot {
         }
     }
 
-    /// Stops the oldest that drain, if they are too many.
-    fn bound_draining(&mut self, now: Time, actions: &mut Actions) {
-        let draining = self.leaving.iter().filter(|worker| worker.is_draining()).count();
-        let surplus = draining.saturating_sub(MAX_DRAINING);
-        for worker in self.leaving.iter_mut().filter(|worker| worker.is_draining()).take(surplus) {
-            worker.leave(Leave::Stop, now, actions);
-        }
-    }
-
     // What is the case.
 
     /// Whether it waits for a holder that was not asked for yet.
-    fn is_vacant(&self) -> bool {
+    pub(super) fn is_vacant(&self) -> bool {
         self.wanted && self.holder.is_none() && self.forking.is_none()
     }
 
     /// Whether new connections are to go to it.
     pub(super) fn is_serving(&self) -> bool {
         self.is_ready() && self.retire_at.is_none()
+    }
+
+    /// Whether its holder serves, and is to go without a successor.
+    pub(super) fn is_retiring(&self) -> bool {
+        self.is_ready() && self.retire_at.is_some()
     }
 
     /// Whether its holder serves although it is not wanted.
@@ -413,16 +412,34 @@ impl Slot {
         self.is_ready() && self.holder.as_ref().is_some_and(|it| it.generation < generation)
     }
 
+    /// When its holder was forked.
+    pub(super) fn held_since(&self) -> Option<Time> {
+        self.holder.as_ref().map(|holder| holder.forked_at)
+    }
+
     pub(super) fn has_successor(&self) -> bool {
         self.successor.is_some() || (self.holder.is_some() && self.forking.is_some())
     }
 
-    /// Whether its holder is to be replaced now: it is due, or in a reload older than `generation`.
+    /// Whether there is a reason for its holder to go.
+    pub(super) fn is_to_go(&self, generation: Generation) -> bool {
+        let due = self.holder.as_ref().is_some_and(Worker::is_due);
+        !self.wanted || due || self.is_outdated(generation)
+    }
+
+    /// Whether its holder is to be replaced now: it is due, or older than `generation`. Such a one
+    /// was not wanted when the others were reloaded, or they are with `reloading`, which does not
+    /// wait.
     pub(super) fn wants_successor(&self, generation: Generation, reloading: bool) -> bool {
-        let crowded = self.leaving.len() > MAX_DRAINING;
-        let due = self.renew_at.is_none() && self.holder.as_ref().is_some_and(Worker::is_due);
-        let asked = due || (reloading && self.is_outdated(generation));
-        asked && self.wanted && self.is_serving() && !self.has_successor() && !crowded
+        let at_once = self.renew_at.is_none() || (reloading && self.is_outdated(generation));
+        let free = self.is_serving() && !self.has_successor() && !self.leaving.is_crowded();
+        self.wanted && self.is_to_go(generation) && at_once && free
+    }
+
+    /// Whether a worker comes or goes here, after which a reload may go on.
+    pub(super) fn is_moving(&self) -> bool {
+        let busy = self.forking.is_some() || self.successor.is_some() || self.retire_at.is_some();
+        busy || self.holder.as_ref().is_some_and(|holder| !holder.is_ready())
     }
 
     /// Whether nothing more will come of a reload here: a worker of `generation` serves, or none
@@ -453,25 +470,15 @@ impl Slot {
 
     /// When it is filled if it is vacant, or `NEVER`.
     pub(super) fn fill_at(&self) -> Time {
-        if self.is_vacant() { self.fork_at } else { NEVER }
+        if self.is_vacant() && !self.leaving.is_crowded() { self.fork_at } else { NEVER }
     }
 
     /// A line for each process, and one for a slot that waits for a holder.
     pub(super) fn status(&self, generation: Generation) -> impl Iterator<Item = WorkerStatus> {
-        let until = self.fork_at;
-        let state = if self.given_up {
-            State::Failed { until: Some(until).filter(|until| *until != NEVER) }
-        } else {
-            State::BackOff { until }
-        };
-        let waiting = WorkerStatus { slot: self.id, generation, pid: None, since: until, state };
-        let workers = self.workers().map(|worker| WorkerStatus {
-            slot: self.id,
-            generation: worker.generation,
-            pid: Some(worker.pid),
-            since: worker.forked_at,
-            state: State::of(worker.phase),
-        });
+        let (slot, until) = (self.id, self.fork_at);
+        let state = State::waiting(until, self.given_up);
+        let waiting = WorkerStatus { slot, generation, pid: None, since: until, state };
+        let workers = self.workers().map(move |worker| WorkerStatus::of(slot, worker));
         self.is_vacant().then_some(waiting).into_iter().chain(workers)
     }
 

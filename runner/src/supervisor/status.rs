@@ -1,11 +1,11 @@
 //! What can be seen of the workers from outside.
 
 use super::action::Leave;
-use super::worker::Phase;
-use super::{Generation, Pid, SlotId, Time};
+use super::worker::{Phase, Worker};
+use super::{Generation, NEVER, Pid, SlotId, Time};
 
 /// A server as it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ServerStatus {
     /// How many workers it is to have.
     pub(crate) target: u32,
@@ -18,7 +18,7 @@ pub(crate) struct ServerStatus {
 }
 
 /// One process, or one slot that waits for one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct WorkerStatus {
     pub(crate) slot: SlotId,
     /// In a slot without process, the generation of the next one.
@@ -31,7 +31,7 @@ pub(crate) struct WorkerStatus {
 }
 
 /// How far a worker is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum State {
     /// Forked, not READY yet.
     Starting,
@@ -47,8 +47,29 @@ pub(crate) enum State {
     Failed { until: Option<Time> },
 }
 
+impl WorkerStatus {
+    pub(super) fn of(slot: SlotId, worker: &Worker) -> Self {
+        Self {
+            slot,
+            generation: worker.generation,
+            pid: Some(worker.pid),
+            since: worker.forked_at,
+            state: State::of(worker.phase),
+        }
+    }
+}
+
 impl State {
-    pub(super) fn of(phase: Phase) -> Self {
+    /// Of a slot without process that is filled then, or `NEVER`.
+    pub(super) fn waiting(until: Time, given_up: bool) -> Self {
+        if given_up {
+            Self::Failed { until: Some(until).filter(|until| *until != NEVER) }
+        } else {
+            Self::BackOff { until }
+        }
+    }
+
+    fn of(phase: Phase) -> Self {
         match phase {
             Phase::Starting => Self::Starting,
             Phase::Ready => Self::Ready,

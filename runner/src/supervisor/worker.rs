@@ -10,7 +10,7 @@ use super::{ExitStatus, Generation, NEVER, Pid, SlotId, Time};
 const EX_CONFIG: i32 = 78;
 
 /// A process that has been forked and not yet reaped.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Worker {
     pub(super) pid: Pid,
     pub(super) generation: Generation,
@@ -30,7 +30,7 @@ pub(super) struct Worker {
 }
 
 /// How far a worker is. It only ever moves on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
     /// Forked, not READY.
     Starting,
@@ -41,12 +41,14 @@ pub(super) enum Phase {
 }
 
 /// How long a worker of a server may take for what.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Limits {
     pub(super) start: Time,
     pub(super) drain: Time,
     pub(super) stop: Time,
     pub(super) abort: Time,
+    /// How long it serves at least before it is replaced because of a limit.
+    pub(super) rest: Time,
     pub(super) vitals: Vitals,
 }
 
@@ -88,19 +90,17 @@ impl Worker {
         news
     }
 
-    /// It has reached a limit of its life. Returns whether that is news.
-    pub(super) fn reached(&mut self, why: Recycle) -> bool {
-        let news = self.is_ready() && self.due.is_none();
-        if news {
-            self.due = Some(why);
-        }
-        news
+    /// It has reached a limit of its life. Returns, if that is news, when it may be replaced: a limit
+    /// that is reached at once must not make a loop of forks.
+    pub(super) fn reached(&mut self, why: Recycle) -> Option<Time> {
+        let since = self.ready_at.filter(|_| self.is_ready() && self.due.is_none())?;
+        self.due = Some(why);
+        Some(since.saturating_add(self.limits.rest))
     }
 
-    /// Asks what is to be known of its health by now. Returns the limit that it has reached.
-    pub(super) fn look(&mut self, now: Time, actions: &mut Actions) -> Option<Recycle> {
-        let old = self.health.as_mut()?.look(self.pid, now, actions);
-        (old && self.reached(Recycle::Lifetime)).then_some(Recycle::Lifetime)
+    /// Asks what is to be known of its health by now. Returns whether it is too old.
+    pub(super) fn look(&mut self, now: Time, actions: &mut Actions) -> bool {
+        self.health.as_mut().is_some_and(|health| health.look(self.pid, now, actions))
     }
 
     /// It was alive at that time. Returns for how long it has not been, if that is too long; then it
@@ -112,10 +112,9 @@ impl Worker {
         Some(silent)
     }
 
-    /// It uses so many bytes. Returns the limit that it has reached by that.
-    pub(super) fn weighed(&mut self, private: u64) -> Option<Recycle> {
-        let heavy = self.health.as_mut()?.weighed(private);
-        (heavy && self.reached(Recycle::Memory)).then_some(Recycle::Memory)
+    /// It uses so many bytes. Returns whether that is too much.
+    pub(super) fn weighed(&mut self, private: u64) -> bool {
+        self.health.as_mut().is_some_and(|health| health.weighed(private))
     }
 
     /// Makes it leave, unless it does already in this way or a faster one.

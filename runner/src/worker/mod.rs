@@ -2,10 +2,14 @@
 
 mod channel;
 mod confine;
+mod exec;
 mod heart;
 mod panics;
 mod process;
 mod runtime;
+mod seed;
 
 pub(crate) use confine::Confinement;
-pub(crate) use process::{Seed, run};
+pub(crate) use exec::{execute, receive};
+pub(crate) use process::run;
+pub(crate) use seed::{Kit, Orders, Seed};

@@ -1,20 +1,16 @@
 //! What a fresh child does before user code runs, in this order: standard streams, title,
 //! confinement, tie to the master, signals. User code then runs on a thread of its own.
 
-use super::confine::Confinement;
+use super::seed::Seed;
 use super::{panics, runtime};
-use crate::error::Error;
-use crate::os::stdio::Stdio;
+use crate::error::{Error, Result};
 use crate::os::title::{self, Title};
 use crate::os::{abort, deadline, lifeline, signal, thread};
-use crate::scoreboard::Row;
-use crate::server::{Identity, Limits, Serve};
+use crate::server::Identity;
 use crate::title::{WorkerState, WorkerTitle};
 use std::fmt;
 use std::io::{self, Write};
-use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How much longer than its drain a worker may take before it kills itself; its master, if it still
@@ -27,60 +23,40 @@ const EXIT_START_FAILED: u8 = 1;
 /// Trying again is useless: `EX_CONFIG` of sysexits(3).
 const EXIT_MISCONFIGURED: u8 = 78;
 
-/// Everything a worker gets from its master; it holds nothing else of it.
-pub(crate) struct Seed {
-    pub(crate) identity: Identity,
-    pub(crate) serve: Arc<dyn Serve>,
-    pub(crate) limits: Limits,
-    pub(crate) listeners: Vec<TcpListener>,
-    /// READY or a reason goes out here, new log files come in; its end is the end of the master.
-    pub(crate) channel: UnixStream,
-    /// Where the worker shows what it does.
-    pub(crate) row: Row,
-    pub(crate) master_pid: i32,
-    pub(crate) title: Option<Title>,
-    pub(crate) confinement: Confinement,
-    pub(crate) stdio: Stdio,
-    pub(crate) threads: u32,
-    pub(crate) drain_timeout: Duration,
-    /// After how long without a sign of life the worker counts as hung; none when it never does.
-    pub(crate) heartbeat_timeout: Option<Duration>,
-    /// How many requests, or connections of a tcp server, the worker serves before it asks to be
-    /// replaced, a tenth more or less; none when any number.
-    pub(crate) max_requests: Option<u64>,
-}
-
-/// Runs the worker; what it returns is its exit code.
-pub(crate) fn run(mut seed: Seed) -> u8 {
-    if let Err(reason) = become_worker(&mut seed) {
-        return fail(&seed.channel, &Error::msg(reason));
+/// Runs the worker; what it returns is its exit code. `preload` is the first user code.
+pub(crate) fn run(mut seed: Seed, preload: impl FnOnce() -> Result) -> u8 {
+    if let Err(error) = become_worker(&mut seed) {
+        return fail(&seed.kit.channel, &error);
     }
-    let server = seed.identity.server.clone();
+    if let Err(error) = preload() {
+        return fail(&seed.kit.channel, &Error::msg(format!("`preload` failed: {error}")));
+    }
+    let server = seed.orders.identity.server.clone();
     let mut seed = Some(seed);
     let code = thread::run_on_fresh(&server, || seed.take().map_or(EXIT_DONE, runtime::serve));
     code.unwrap_or_else(|error| {
         let error = Error::msg(format!("cannot start a thread: {error}"));
-        seed.map_or(EXIT_START_FAILED, |seed| fail(&seed.channel, &error))
+        seed.map_or(EXIT_START_FAILED, |seed| fail(&seed.kit.channel, &error))
     })
 }
 
-fn become_worker(seed: &mut Seed) -> Result<(), String> {
+fn become_worker(seed: &mut Seed) -> Result {
     let describe = |what: &str| {
         let what = what.to_owned();
-        move |error: io::Error| format!("{what}: {error}")
+        move |error: io::Error| Error::msg(format!("{what}: {error}"))
     };
-    std::mem::take(&mut seed.stdio).redirect().map_err(describe("cannot redirect"))?;
-    panics::log(&seed.identity);
-    let name = title_of(&seed.identity, WorkerState::Ready).to_string();
+    std::mem::take(&mut seed.kit.stdio).redirect().map_err(describe("cannot redirect"))?;
+    panics::log(&seed.orders.identity);
+    let name = title_of(&seed.orders.identity, WorkerState::Ready).to_string();
     title::name_process(&name);
-    show(seed.title, &seed.identity, WorkerState::Starting);
-    seed.confinement.apply()?;
-    lifeline::drain_when_parent_dies(seed.master_pid)
+    show(seed.title, &seed.orders.identity, WorkerState::Starting);
+    seed.orders.confinement.apply().map_err(Error::configuration)?;
+    lifeline::drain_when_parent_dies(seed.orders.master_pid)
         .map_err(describe("cannot watch the master"))?;
     signal::reset_for_worker().map_err(describe("cannot reset signals"))?;
-    abort::explain_aborts(format!("worker {name}"), seed.master_pid)
+    abort::explain_aborts(format!("worker {name}"), seed.orders.master_pid)
         .map_err(describe("cannot handle ABRT"))?;
-    deadline::kill_self_after_quit(seed.drain_timeout + FUSE_MARGIN)
+    deadline::kill_self_after_quit(seed.orders.drain_timeout + FUSE_MARGIN)
         .map_err(describe("cannot make a deadline"))?;
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use super::channel;
 use super::heart::beat;
-use super::process::{EXIT_DONE, Seed, fail, say, show};
+use super::process::{EXIT_DONE, fail, say, show};
+use super::seed::{Kit, Orders, Seed};
 use crate::error::Error;
 use crate::os::signal::unblock;
 use crate::os::{alternate_stack, clock};
@@ -25,7 +26,7 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 pub(super) fn serve(seed: Seed) -> u8 {
     alternate_stack::provide();
     let listening = Arc::new(OnceLock::new());
-    match build(&seed.identity.server, seed.threads, listening.clone()) {
+    match build(&seed.orders.identity.server, seed.orders.threads, listening.clone()) {
         Ok(runtime) => {
             let code = runtime.block_on(serve_until_told(seed, &listening));
             // Blocking work of handlers, which nothing can cancel, must not hold up the exit.
@@ -34,7 +35,7 @@ pub(super) fn serve(seed: Seed) -> u8 {
         }
         Err(error) => {
             let error = Error::msg(format!("cannot start the async runtime: {error}"));
-            fail(&seed.channel, &error)
+            fail(&seed.kit.channel, &error)
         }
     }
 }
@@ -57,17 +58,19 @@ fn build(server: &str, threads: u32, listening: Arc<OnceLock<()>>) -> io::Result
 }
 
 async fn serve_until_told(seed: Seed, listening: &OnceLock<()>) -> u8 {
-    let Seed { identity, serve, limits, listeners, channel, row, title, drain_timeout, .. } = seed;
+    let Seed { orders, kit, serve, title } = seed;
+    let Orders { identity, limits, drain_timeout, heartbeat_timeout, max_requests, .. } = orders;
+    let Kit { listeners, channel, row, .. } = kit;
     let channel = Arc::new(channel);
     let shutdown = Shutdown::default();
     let served = async {
         let master = Master::listen(&channel)?;
         listening.get_or_init(|| ());
-        if let Some(timeout) = seed.heartbeat_timeout {
+        if let Some(timeout) = heartbeat_timeout {
             row.stamp(clock::monotonic());
-            tokio::spawn(beat(row.clone(), timeout));
+            spawn(beat(row.clone(), timeout));
         }
-        let quota = quota(seed.max_requests, channel.clone());
+        let quota = quota(max_requests, channel.clone());
         let channel = channel.clone();
         let who = identity.clone();
         let show = move |state| show(title, &who, state);

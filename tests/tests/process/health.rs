@@ -3,7 +3,7 @@
 use crate::{WORKERS, fixture, settle};
 use nix::sys::signal::Signal;
 use runner_tests::{
-    Ended, Program, connect, descriptors, eventually, get, proc_status, signal_mask, threads_of,
+    Program, connect, descriptors, eventually, get, proc_status, signal_mask, threads_of,
 };
 use std::collections::BTreeSet;
 use std::fs;
@@ -137,7 +137,7 @@ fn a_worker_shows_its_master_what_it_does() {
 /// A worker whose configuration is wrong ends the start with its reason.
 #[test]
 fn a_worker_can_be_misconfigured() {
-    let ended: Ended = fixture().env("FIXTURE_WORKER", "configuration").run();
+    let ended = one_worker().env("FIXTURE_WORKER", "configuration").run();
     assert_eq!(ended.code, Some(1), "{}", ended.text());
     let reason = "0/1: no such database";
     assert!(ended.lines.iter().any(|line| line.contains(reason)), "{}", ended.text());

@@ -3,9 +3,8 @@
 use crate::{WORKERS, fixture};
 use nix::sys::signal::Signal;
 use nix::unistd::Uid;
-use runner_tests::{
-    Worker, connect, descriptors, eventually, get, get_on, limit_descriptors, read_reply,
-};
+use runner_tests::{connect, descriptors, eventually, get, get_on, limit_descriptors, read_reply};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -104,23 +103,25 @@ fn every_process_changes_to_the_new_files() {
     let address = program.address("web");
     // The second request begins when the first is answered, and is what the drain waits for.
     let mut stream = connect(address).unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
-    stream.write_all(b"GET /slow?3000 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
-    assert_eq!(read_reply(&mut stream).unwrap().text(), "hello\n");
+    stream.write_all(b"GET /who HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    stream.write_all(b"GET /slow?20000 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let who = read_reply(&mut stream).unwrap().text();
+    let pid = who.split(' ').next().unwrap().parse().unwrap();
     program.signal(Signal::SIGUSR2);
     log("reload finished", 1);
-    let is_draining = |worker: &Worker| worker.title.ends_with("draining");
-    let draining =
-        eventually("a worker drains", || program.workers().into_iter().find(is_draining));
+    let draining = eventually("its worker drains", || {
+        let mut workers = program.workers().into_iter();
+        workers.find(|worker| worker.pid == pid && worker.title.ends_with("draining"))
+    });
     for name in ["master.out", "master.err", "web.err"] {
         let path = program.directory().join(name);
         fs::rename(&path, path.with_extension("old")).unwrap();
     }
     program.signal(Signal::SIGHUP);
     log("log files reopened files=3", 1);
-    check_stream(draining.pid, 1, "master.out");
-    check_stream(draining.pid, 2, "web.err");
-    assert_eq!(read_reply(&mut stream).unwrap().text(), "slow\n");
+    check_stream(pid, 1, "master.out");
+    check_stream(pid, 2, "web.err");
+    draining.signal(Signal::SIGKILL);
     let workers = program.wait_for_workers(WORKERS, 2);
     let check_all = || {
         check_stream(program.pid(), 1, "master.out");
@@ -200,7 +201,9 @@ fn a_worker_that_hangs_holds_up_nobody() {
 fn a_worker_without_descriptors_keeps_its_files() {
     let program = fixture().env("RUNNER_SERVER_WEB__STDOUT", "web.log").spawn().ready();
     let full = program.workers_of("web").swap_remove(0);
-    limit_descriptors(full.pid, Some(0));
+    // It has its standard streams, and may have nothing beyond them that it has not already.
+    let limit = Rlimit { current: Some(3), maximum: Some(1024) };
+    prlimit(Pid::from_raw(full.pid), Resource::Nofile, limit).unwrap();
     fs::rename(program.directory().join("web.log"), program.directory().join("old")).unwrap();
     program.signal(Signal::SIGHUP);
     let line = program.wait_for("a worker keeps its old log files: too many open files");
@@ -223,16 +226,16 @@ fn a_flood_of_failures_is_thinned() {
         worker.signal(Signal::SIGKILL);
     }
     program.wait_for_nth("hook worker_exit web", MANY);
-    // Each failure is two messages: of the exit, and of the wait before the next try.
+    // Each failure is one message, and one more of the wait before the next try, if there is one.
     let told = eventually("every message is logged or counted", || {
         let told = program.count("ended: crashed") + program.count("waiting before the next try");
         let left_out = program.output().into_iter().filter_map(|line| {
             let (before, _) = line.split_once(" further messages about workers were left out")?;
             before.rsplit(' ').next()?.parse::<usize>().ok()
         });
-        (told + left_out.sum::<usize>() == 2 * MANY).then_some(told)
+        (told + left_out.sum::<usize>() >= MANY).then_some(told)
     });
-    assert!((20..2 * MANY).contains(&told), "{told} were logged");
+    assert!((20..MANY).contains(&told), "{told} were logged");
     program.wait_for_workers(MANY + 1, 1);
     let ended = program.stop(Signal::SIGTERM);
     let exits = ended.lines.iter().filter(|line| line.contains("ended: told to"));

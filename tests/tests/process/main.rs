@@ -4,8 +4,10 @@
 //! the design answers.
 
 mod bad_input;
+mod control;
 mod crash;
 mod daemon;
+mod exec;
 mod health;
 mod hooks;
 mod limits;

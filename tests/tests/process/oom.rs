@@ -17,7 +17,7 @@ fn a_worker_out_of_memory_is_recognised() {
     let script = "echo $$ > \"$0/cgroup.procs\" && exec \"$1\"";
     let at = cgroup.0.to_str().unwrap();
     let program = Program::new("sh").args(&["-c", script, at, FIXTURE]).spawn().ready();
-    const NEWS: &str = "killed by the kernel: out of memory";
+    const NEWS: &str = "killed by the kernel for want of memory";
     for round in 1..=2 {
         program.workers_of("echo")[0].signal(Signal::SIGKILL);
         program.wait_for_nth("worker ready", WORKERS + 2 * round - 1);

@@ -100,9 +100,9 @@ fn a_file_of_somebody_else_stays() {
     let program = with_pid_file().spawn().ready();
     let path = program.directory().join("app.pid");
     fs::remove_file(&path).unwrap();
-    let status = program.verb(&["status"]);
-    assert_eq!(status.code, Some(1));
-    assert!(status.says("not running"), "{}", status.text());
+    let stop = program.verb(&["stop"]);
+    assert_eq!(stop.code, Some(1));
+    assert!(stop.says("not running"), "{}", stop.text());
     fs::write(&path, "somebody else's").unwrap();
     let ended = program.stop(Signal::SIGTERM);
     assert_eq!(ended.code, Some(0));

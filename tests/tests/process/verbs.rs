@@ -67,34 +67,95 @@ fn a_restart_waits_for_a_hung_worker() {
     settle(&program, 2);
 }
 
-/// A restart whose new workers are no good fails, and says so.
+/// A reload or restart whose new workers are no good fails, and says which and why.
 #[test]
-fn a_restart_into_a_crash_loop_fails() {
+fn a_change_to_workers_that_fail_fails() {
+    for (verb, told, reason) in [
+        ("restart", "abort 2", "crashed, SIGABRT"),
+        ("restart", "error 2", "cannot start: no database"),
+        ("reload", "abort 2", "ended with SIGABRT before it was ready; the old workers go on"),
+        ("reload", "error 2", "no database; the old workers go on"),
+    ] {
+        let program = with_pid_file().spawn().ready();
+        std::fs::write(program.directory().join("fixture_worker"), told).unwrap();
+        let change = program.verb(&[verb]);
+        assert_eq!(change.code, Some(1), "{}", change.text());
+        assert_eq!(change.lines.len(), 1, "{}", change.text());
+        assert!(change.says("worker web ") && change.says("/2: "), "{}", change.text());
+        assert!(change.says(reason), "{}", change.text());
+    }
+}
+
+/// The outcome of a change is told to each who has asked for it, and to nobody else: a later one
+/// takes the place of the one before, and a stop ends both.
+#[test]
+fn everybody_gets_his_own_outcome() {
     let program = with_pid_file().spawn().ready();
-    let told = program.directory().join("fixture_worker");
-    std::fs::write(told, "abort 2").unwrap();
-    let restart = program.verb(&["restart"]);
-    assert_eq!(restart.code, Some(1), "{}", restart.text());
-    assert_eq!(restart.lines.len(), 1, "{}", restart.text());
+    std::fs::write(program.directory().join("fixture_worker"), "sleep 2").unwrap();
+    let change = |verb| fixture().beside(&program).args(&[verb]).spawn();
+    let first = change("reload");
+    program.wait_for("request=Reload");
+    let second = change("reload");
+    let first = first.finish();
+    assert_eq!(first.code, Some(1), "{}", first.text());
+    assert!(first.says("generation 3 was asked for meanwhile"), "{}", first.text());
+    let third = change("restart");
+    let second = second.finish();
+    assert!(second.says("generation 4 was asked for meanwhile"), "{}", second.text());
+    program.wait_for("request=Restart");
+    assert_eq!(program.stop(Signal::SIGTERM).code, Some(0));
+    let third = third.finish();
+    assert_eq!(third.code, Some(1), "{}", third.text());
+    assert!(third.says("the program has stopped"), "{}", third.text());
+}
+
+/// `scale` returns when the new workers serve or the surplus ones are gone, and says why it cannot.
+#[test]
+fn scale_returns_when_the_number_is_reached() {
+    let program = with_pid_file().spawn().ready();
+    for (to, count) in [("4", 4), ("-1", 3), ("+2", 5), ("1", 1), ("1", 1)] {
+        let scale = program.verb(&["scale", "web", to]);
+        assert_eq!(scale.code, Some(0), "{}", scale.text());
+        assert!(scale.says(&format!("{count} workers serve `web`")), "{}", scale.text());
+        let workers = program.workers_of("web");
+        assert_eq!(workers.len(), count, "{workers:?}");
+        assert!(workers.iter().all(|worker| worker.serving_generation() == Some(1)));
+        assert_eq!(program.workers_of("echo").len(), 1);
+    }
+    for (server, to, reason) in [
+        ("web", "0", "`web` may have 1 to 1024 workers, not 0; it has 1"),
+        ("web", "-4", "not -3"),
+        ("web", "4000", "not 4000"),
+        ("wep", "2", "no server `wep`; did you mean `web`?"),
+    ] {
+        let scale = program.verb(&["scale", server, to]);
+        assert_eq!(scale.code, Some(1), "{}", scale.text());
+        assert!(scale.says(reason), "{}", scale.text());
+    }
+    std::fs::write(program.directory().join("fixture_worker"), "error").unwrap();
+    let scale = program.verb(&["scale", "web", "+1"]);
+    assert_eq!(scale.code, Some(1), "{}", scale.text());
+    assert!(scale.says("worker web 1/1: cannot start: no database"), "{}", scale.text());
 }
 
 /// A verb without a running program is an error that says so (P22).
 #[test]
 fn verbs_need_a_running_program() {
-    for verb in ["stop", "reload", "restart", "status"] {
+    let scale = &["scale", "web", "2"][..];
+    for verb in [&["stop"], &["reload"], &["restart"], &["status"], &["why"], &["reopen"], scale] {
         for content in [None, Some("1\n"), Some("")] {
-            let mut start = with_pid_file().args(&[verb]);
+            let mut start = with_pid_file().args(verb);
             if let Some(content) = content {
                 start = start.file("app.pid", content);
             }
             let ended = start.run();
-            assert_eq!(ended.code, Some(1), "{verb}: {}", ended.text());
+            assert_eq!(ended.code, Some(1), "{verb:?}: {}", ended.text());
             assert_eq!(ended.lines.len(), 1, "{}", ended.text());
-            assert!(ended.says("not running"), "{verb}: {}", ended.text());
+            assert!(ended.says("not running"), "{verb:?}: {}", ended.text());
         }
-        let ended = fixture().args(&[verb]).run();
+        let ended = fixture().args(verb).run();
         assert_eq!(ended.code, Some(1), "{}", ended.text());
-        assert!(ended.says("pid_file"), "{verb}: {}", ended.text());
+        assert!(ended.says("pid_file"), "{verb:?}: {}", ended.text());
     }
 }
 

@@ -6,6 +6,6 @@ struct App;
 impl App {
     fn strat(&self) {}
     fn worker_start(&self) {}
-    fn reload(&self) {}
+    fn upgrade(&self) {}
     const X: u8 = 1;
 }

@@ -12,6 +12,7 @@ fn check(cases: &[(&str, &str, &str)]) {
     }
 }
 
+/// A zero is never another way to write that there is no limit (P48).
 #[test]
 fn errors_of_replacement() {
     check(&[

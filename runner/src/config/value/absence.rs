@@ -38,7 +38,7 @@ pub(crate) struct Switchable<V>(PhantomData<V>);
 impl<V: OptionValue> Switchable<V> {
     const OFF: &'static str = "off";
 
-    fn or_off(message: String) -> String {
+    fn or_off(message: &str) -> String {
         format!("{message}; \"{}\" switches it off", Self::OFF)
     }
 }
@@ -50,13 +50,13 @@ impl<V: OptionValue> OptionValue for Switchable<V> {
     fn parse(raw: &Raw) -> Result<Self::Declared, String> {
         match raw {
             Raw::Text(text) | Raw::String(text) if text == Self::OFF => Ok(None),
-            _ => V::parse(raw).map(Some).map_err(Self::or_off),
+            _ => V::parse(raw).map(Some).map_err(|message| Self::or_off(&message)),
         }
     }
 
     fn validate(declared: Self::Declared, context: &Context) -> Result<Self::Value, String> {
         let value = declared.map(|declared| V::validate(declared, context)).transpose();
-        value.map_err(Self::or_off)
+        value.map_err(|message| Self::or_off(&message))
     }
 
     fn render(value: &Self::Value) -> String {
@@ -70,7 +70,7 @@ pub(crate) struct ResourceLimit<V>(PhantomData<V>);
 impl<V: OptionValue> ResourceLimit<V> {
     const UNLIMITED: &'static str = "unlimited";
 
-    fn or_unlimited(message: String) -> String {
+    fn or_unlimited(message: &str) -> String {
         format!("{message}; \"{}\" is possible too", Self::UNLIMITED)
     }
 }
@@ -82,16 +82,16 @@ impl<V: OptionValue<Declared = u64, Value = u64>> OptionValue for ResourceLimit<
     fn parse(raw: &Raw) -> Result<Limit, String> {
         match raw {
             Raw::Text(text) | Raw::String(text) if text == Self::UNLIMITED => Ok(Limit::Unlimited),
-            _ => V::parse(raw).map(Limit::At).map_err(Self::or_unlimited),
+            _ => V::parse(raw).map(Limit::At).map_err(|message| Self::or_unlimited(&message)),
         }
     }
 
     fn validate(limit: Limit, context: &Context) -> Result<Limit, String> {
         match limit {
             Limit::Unlimited => Ok(limit),
-            Limit::At(value) => {
-                V::validate(value, context).map(Limit::At).map_err(Self::or_unlimited)
-            }
+            Limit::At(value) => V::validate(value, context)
+                .map(Limit::At)
+                .map_err(|message| Self::or_unlimited(&message)),
         }
     }
 

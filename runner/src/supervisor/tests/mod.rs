@@ -31,6 +31,7 @@ use super::*;
 mod crash;
 mod escalation;
 mod health;
+mod mistakes;
 mod properties;
 mod recycle;
 mod reload;
@@ -38,7 +39,6 @@ mod restart;
 mod scale;
 mod start;
 mod stop;
-mod world;
 
 /// Plays the script and compares what is done with what the script says.
 #[track_caller]

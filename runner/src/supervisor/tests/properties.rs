@@ -2,34 +2,59 @@
 
 use proptest::prelude::*;
 
-use super::world::{DRAIN, ORIGIN, Plan, START, Step, World};
 use super::*;
+use crate::supervisor::world::{DRAIN, ORIGIN, Plan, Step, WINDOW, World, ending, patient, server};
+
+fn servers() -> impl Strategy<Value = Vec<ServerSettings>> {
+    let any_server = prop::collection::vec(any::<u32>(), 20).prop_map(|choices| {
+        let mut choices = choices.into_iter();
+        server(|below| choices.next().map_or(0, |choice| choice % below))
+    });
+    let server = prop_oneof![1 => (0..6_u32).prop_map(patient), 2 => any_server];
+    prop::collection::vec(server, 1..4)
+}
 
 fn plan(commands: BoxedStrategy<Command>) -> impl Strategy<Value = Plan> {
+    let pick = any::<usize>();
+    let load = (0..3_u32, 0..500_u32);
+    let load = load.prop_map(|(queued, busy_percent)| Load { queued, busy_percent });
     let step = prop_oneof![
-        4 => (0..3000_u64).prop_map(Step::Pass),
-        9 => any::<usize>().prop_map(Step::Ready),
-        1 => any::<usize>().prop_map(Step::Fail),
-        2 => any::<usize>().prop_map(Step::Crash),
-        1 => prop::bool::weighted(0.3).prop_map(Step::ForksFail),
-        2 => commands.clone().prop_map(Step::Command),
-        1 => (commands.clone(), commands).prop_map(|(one, two)| Step::Commands(one, two)),
+        8 => (0..3000_u64).prop_map(Step::Pass),
+        1 => (0..40_000_u64).prop_map(Step::Pass),
+        18 => pick.prop_map(Step::Ready),
+        2 => pick.prop_map(Step::Fail),
+        1 => pick.prop_map(Step::Misconfigured),
+        4 => (pick, pick).prop_map(|(pick, kind)| Step::Exit(pick, ending(kind))),
+        2 => pick.prop_map(Step::Hang),
+        3 => pick.prop_map(Step::Due),
+        1 => load.prop_map(Step::Load),
+        2 => prop::bool::weighted(0.3).prop_map(Step::ForksFail),
+        4 => commands.clone().prop_map(Step::Command),
+        2 => (commands.clone(), commands).prop_map(|(one, two)| Step::Commands(one, two)),
+        1 => (0..20_000_u64).prop_map(Step::Late),
+        1 => (0..100_000_u64).prop_map(Step::Standstill),
         1 => Just(Step::Strangers),
     ];
-    let sizes = prop::collection::vec(0..6_u32, 1..4);
     let manners = prop::collection::vec(prop::option::weighted(0.8, 0..5000_u64), 1..8);
     let steps = prop::collection::vec(step, 0..80);
-    (sizes, prop::bool::weighted(0.8), steps, manners)
-        .prop_map(|(sizes, started, steps, manners)| Plan { sizes, started, steps, manners })
+    (servers(), prop::bool::weighted(0.8), steps, manners)
+        .prop_map(|(servers, started, steps, manners)| Plan { servers, started, steps, manners })
 }
 
 fn replacements() -> BoxedStrategy<Command> {
     prop_oneof![3 => Just(Command::Reload), 1 => Just(Command::Restart)].boxed()
 }
 
+fn changes() -> BoxedStrategy<Command> {
+    let to = prop_oneof![(-3..4).prop_map(Scale::By), (0..8_u32).prop_map(Scale::To)];
+    let server = prop::option::of(0..3_usize);
+    let scale = (server, to).prop_map(|(server, to)| Command::Scale { server, to });
+    prop_oneof![1 => replacements(), 1 => scale].boxed()
+}
+
 fn commands() -> BoxedStrategy<Command> {
     let stops = prop_oneof![Just(Stop::Graceful), Just(Stop::Now)].prop_map(Command::Stop);
-    prop_oneof![6 => replacements(), 1 => stops].boxed()
+    prop_oneof![6 => changes(), 1 => stops].boxed()
 }
 
 proptest! {
@@ -49,7 +74,7 @@ proptest! {
     }
 
     #[test]
-    fn a_graceful_stop_ends_in_time(plan in plan(replacements())) {
+    fn a_graceful_stop_ends_in_time(plan in plan(changes())) {
         let mut world = World::play(&plan);
         world.command(Command::Stop(Stop::Graceful));
         world.pass(DRAIN + Time::from_secs(2));
@@ -57,14 +82,14 @@ proptest! {
     }
 
     #[test]
-    fn once_all_goes_well_a_reload_succeeds(plan in plan(replacements())) {
+    fn once_all_goes_well_a_reload_succeeds(plan in plan(changes())) {
         let mut world = World::play(&plan);
-        world.forks_fail = false;
-        world.ready_after = Some(Time::from_millis(50));
+        world.calm_down();
         world.pass(Time::from_secs(60));
         if !world.stopping {
             world.command(Command::Reload);
-            world.pass(Time::from_secs(120));
+            world.pass(WINDOW + Time::from_secs(120));
+            prop_assert!(world.witness.last_reload_succeeded());
             world.check_whole();
         }
     }
@@ -73,7 +98,6 @@ proptest! {
     fn the_same_events_give_the_same_actions(plan in plan(commands())) {
         prop_assert_eq!(World::play(&plan).done, World::play(&plan).done);
     }
-
 }
 
 proptest! {
@@ -90,7 +114,7 @@ proptest! {
         manners in prop::collection::vec(prop::option::weighted(0.9, 0..100_u64), 1..8),
         ready_after in 0..200_u64,
     ) {
-        let mut world = World::new(&[4, 1], manners);
+        let mut world = World::new(Settings::default(), &[patient(4), patient(1)], manners);
         world.ready_after = Some(Time::from_millis(ready_after));
         world.pass(Time::from_secs(2));
         for command in commands {
@@ -102,6 +126,7 @@ proptest! {
         }
         world.pass(Time::from_secs(60));
         world.check_whole();
+        prop_assert_eq!(world.processes.len(), 5);
     }
 
     /// P46, with jitter, forks that fail, and lives of any length that is not a stable one.
@@ -111,9 +136,9 @@ proptest! {
         max_restarts in prop::option::of(0..2000_u32),
         seed in any::<u64>(),
     ) {
-        let server = ServerSettings { start_timeout: START, max_restarts, ..ServerSettings::default() };
+        let server = ServerSettings { max_restarts, ..patient(1) };
         let settings = Settings { seed, ..Settings::default() };
-        let mut world = World::with(settings, &[server], vec![None]);
+        let mut world = World::new(settings, &[server], vec![None]);
         // The start is over, or it would be given up.
         world.ready(0);
         for (ready, life) in lives.iter().cycle().take(100) {
@@ -122,13 +147,13 @@ proptest! {
                 world.ready(0);
             }
             world.pass(Time::from_millis(*life));
-            world.crash(0);
+            world.crash(0, ExitStatus::Signal(11).into());
             if world.finished {
                 break;
             }
             world.pass_until_fork();
         }
-        let early = world.forks.iter().filter(|at| **at < ORIGIN + Time::from_secs(10)).count();
+        let early = world.witness.forks_before(ORIGIN + Time::from_secs(10));
         prop_assert!(early <= 10, "{early} forks");
     }
 }

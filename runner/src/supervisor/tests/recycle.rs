@@ -13,6 +13,7 @@ fn a_worker_with_its_requests_is_replaced_by_a_successor() {
             100 ready in 0ns
             101 ready in 0ns
             started
+        +1s
         due 100
             100 has reached max_requests
             fork 0.0 g1 = 102
@@ -22,7 +23,7 @@ fn a_worker_with_its_requests_is_replaced_by_a_successor() {
             drain 100
         +1s
         exit 100 code 0
-            100 recycled: max_requests, exit code 0 after 1s
+            100 recycled: max_requests, exit code 0 after 2s
         workers
             0.0 g1 102 Ready
             0.1 g1 101 Ready
@@ -46,6 +47,7 @@ fn not_all_are_replaced_at_a_time() {
             102 ready in 0ns
             103 ready in 0ns
             started
+        +1s
         due 100
             100 has reached max_requests
             fork 0.0 g1 = 104
@@ -229,6 +231,7 @@ fn reload_and_limits_share_the_budget() {
             102 ready in 0ns
             103 ready in 0ns
             started
+        +1s
         due 103
             103 has reached max_requests
             fork 0.3 g1 = 104
@@ -266,17 +269,18 @@ fn a_successor_that_fails_leaves_the_old_one_serving_and_is_tried_again_later() 
         ready all
             100 ready in 0ns
             started
+        +1s
         due 100
             100 has reached max_requests
             fork 0.0 g1 = 101
         exit 101 code 1
             101 crashed, exit code 1 after 0ns
         +100ms
-            100ms fork 0.0 g1 = 102
+            1.1s fork 0.0 g1 = 102
         exit 102 code 1
             102 crashed, exit code 1 after 0ns
         +200ms
-            300ms fork 0.0 g1 = 103
+            1.3s fork 0.0 g1 = 103
         ready 103
             103 ready in 0ns
             drain 100

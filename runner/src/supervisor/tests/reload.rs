@@ -155,10 +155,10 @@ fn a_successor_that_crashes_fails_the_reload() {
             0.1 g1 101 Ready
         exit 102 sig 11
             102 crashed, signal 11 after 0ns
-            0.0 waits 100ms, failures: 1
+            fork 0.0 g1 = 104
         exit 101 sig 11
             101 crashed, signal 11 after 1s
-            fork 0.1 g1 = 104
+            fork 0.1 g1 = 105
         ",
     );
 }
