@@ -4,7 +4,7 @@ use crate::eventually;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Values of /proc/PID/status, by name.
@@ -35,6 +35,26 @@ pub fn signal_mask(pid: i32, name: &str) -> u64 {
 #[must_use]
 pub fn is_alive(pid: i32) -> bool {
     proc_status(pid).get("State").is_some_and(|state| !state.starts_with(['Z', 'X']))
+}
+
+/// What a process is at, as proc(5) names it: `S` sleeps, `T` is stopped, `Z` is a zombie.
+#[must_use]
+pub fn state_of(pid: i32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
+/// The processes that work in a directory.
+#[must_use]
+pub fn processes_in(directory: &Path) -> Vec<i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let works_here = |pid: &i32| {
+        fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|working| working == directory)
+    };
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(works_here)
+        .collect()
 }
 
 /// Waits until a process is gone.

@@ -2,17 +2,22 @@
 
 mod client;
 mod inspect;
+mod pinned;
 mod printed;
 mod program;
+mod random;
 mod raw;
 
 pub use client::{Load, Reply, connect, get, get_on, load, read_reply};
 pub use inspect::{
     children_of, descriptors, executable_of, is_alive, listeners, listening_address, proc_status,
-    signal_mask, sockets, stat_field, threads_of, title_of, wait_until_gone,
+    processes_in, signal_mask, sockets, stat_field, state_of, threads_of, title_of,
+    wait_until_gone,
 };
+pub use pinned::Pinned;
 pub use program::{Daemon, Ended, Program, Start, Worker, workers_of};
-pub use raw::{Raw, Rest, cpu_time, limit_descriptors, memory};
+pub use random::Random;
+pub use raw::{Raw, Rest, cpu_time, limit_descriptors, memory, try_limit_descriptors};
 
 use std::time::{Duration, Instant};
 

@@ -237,10 +237,24 @@ impl Drop for Daemon {
 }
 
 impl Worker {
+    /// The worker that a process is, if it is one.
+    #[must_use]
+    pub fn of(pid: i32) -> Option<Self> {
+        let title = title_of(pid)?;
+        server_in(&title)?;
+        Some(Self { pid, title })
+    }
+
     /// The name of its server.
     #[must_use]
     pub fn server(&self) -> &str {
         server_in(&self.title).unwrap_or_default()
+    }
+
+    /// The slot that it is in: `server slot`.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        self.title.rsplit_once('/').map_or("", |(place, _)| place)
     }
 
     /// Signals it.
@@ -390,10 +404,5 @@ fn pids_in(directory: &Path) -> Vec<i32> {
 /// The workers of a master, by the titles of its children.
 #[must_use]
 pub fn workers_of(master: i32) -> Vec<Worker> {
-    let worker = |pid| {
-        let title = title_of(pid)?;
-        server_in(&title)?;
-        Some(Worker { pid, title })
-    };
-    children_of(master).into_iter().filter_map(worker).collect()
+    children_of(master).into_iter().filter_map(Worker::of).collect()
 }

@@ -150,10 +150,19 @@ pub fn memory(pid: i32) -> u64 {
 
 /// Leaves a process as many descriptors as it has and `spare` more; none for no limit.
 pub fn limit_descriptors(pid: i32, spare: Option<usize>) {
+    try_limit_descriptors(pid, spare).expect("a process of ours");
+}
+
+/// The same for a process that may be gone.
+///
+/// # Errors
+/// What the kernel says when it is.
+pub fn try_limit_descriptors(pid: i32, spare: Option<usize>) -> io::Result<()> {
     // The limit is on numbers, and those below it may have gaps.
     let open: Vec<_> = descriptors(pid).into_iter().map(|(number, _)| number).collect();
     let gaps = (0..).filter(|number| !open.contains(number));
     let limit = spare.map_or(1024, |spare| gaps.take(spare + 1).last().unwrap_or(0));
     let limit = Rlimit { current: Some(limit.into()), maximum: Some(1024) };
-    prlimit(Pid::from_raw(pid), Resource::Nofile, limit).expect("a process of ours");
+    prlimit(Pid::from_raw(pid), Resource::Nofile, limit)?;
+    Ok(())
 }

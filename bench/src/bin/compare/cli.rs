@@ -2,6 +2,7 @@
 
 use crate::measure::Scenario;
 use crate::peer::Peer;
+use crate::trial::Trial;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use std::time::Duration;
@@ -14,10 +15,14 @@ pub(crate) struct Options {
     pub(crate) rounds: u32,
     pub(crate) scenarios: Vec<Scenario>,
     pub(crate) peers: Vec<Peer>,
-    /// How many reloads or kills.
+    /// How many reloads, kills, starts or hung workers of each kind.
     pub(crate) count: u32,
     /// Between two kills: long enough that no supervisor takes them for a crash loop.
     pub(crate) pause: Duration,
+    /// The memory of the master, in MiB.
+    pub(crate) mib: u32,
+    /// How workers are made: `fork`, `exec`.
+    pub(crate) spawn: Vec<String>,
     pub(crate) json: bool,
 }
 
@@ -30,6 +35,8 @@ pub(crate) enum Task {
     Reload,
     /// The time from the death of a worker to its successor's first answer.
     Respawn,
+    /// One of a runner program alone.
+    Trial(Trial),
 }
 
 /// The options of this process; wrong ones end it with a message.
@@ -43,7 +50,10 @@ fn command() -> Command {
     };
     Command::new("compare")
         .about("Measures a runner program against plain hyper and nginx in one interleaved run")
-        .arg(number("seconds", "Length of one measurement [default: 4; reload: 10]").global(true))
+        .arg(
+            number("seconds", "Length [default: 4; reload and crash-loop: 10; hang: 30]")
+                .global(true),
+        )
         .arg(number("rounds", "Rounds over all peers and scenarios").default_value("3"))
         .arg(
             Arg::new("scenario")
@@ -84,33 +94,78 @@ fn command() -> Command {
             Command::new("respawn")
                 .about("Times the successor of a worker that was killed")
                 .arg(number("count", "Kills").default_value("30"))
+                .arg(pause()),
+        )
+        .subcommand(
+            Command::new("kills")
+                .about(
+                    "Kills workers under load and looks at what the others and the master notice",
+                )
+                .arg(number("count", "Kills").default_value("1000")),
+        )
+        .subcommand(
+            Command::new("crash-loop")
+                .about("Counts the forks for a server whose workers abort, and what they cost"),
+        )
+        .subcommand(
+            Command::new("start")
+                .about("Times the start of 64 workers and measures the memory of each")
+                .arg(number("count", "Starts").default_value("10"))
                 .arg(
-                    Arg::new("pause")
-                        .long("pause")
-                        .help("Milliseconds between two kills")
-                        .value_parser(value_parser!(u64).range(0..=60_000))
-                        .default_value("1100"),
+                    Arg::new("spawn")
+                        .long("spawn")
+                        .help("Only workers made in this way; may be repeated")
+                        .action(ArgAction::Append)
+                        .value_parser(["fork", "exec"])
+                        .default_values(["fork", "exec"]),
                 ),
         )
+        .subcommand(
+            Command::new("heap")
+                .about("Times respawns by a master that has much memory")
+                .arg(number("count", "Kills").default_value("10"))
+                .arg(number("mib", "Memory of the master in MiB").default_value("1024"))
+                .arg(pause()),
+        )
+        .subcommand(
+            Command::new("hang")
+                .about(
+                    "Times the replacement of workers that hang, and stops everything for a while",
+                )
+                .arg(number("count", "Workers of each kind").default_value("3")),
+        )
+}
+
+fn pause() -> Arg {
+    Arg::new("pause")
+        .long("pause")
+        .help("Milliseconds between two kills")
+        .value_parser(value_parser!(u64).range(0..=60_000))
+        .default_value("1100")
 }
 
 fn options(matches: &ArgMatches) -> Options {
     let (task, sub) = match matches.subcommand() {
         Some(("reload", sub)) => (Task::Reload, sub),
         Some(("respawn", sub)) => (Task::Respawn, sub),
+        Some(("kills", sub)) => (Task::Trial(Trial::Kills), sub),
+        Some(("crash-loop", sub)) => (Task::Trial(Trial::CrashLoop), sub),
+        Some(("start", sub)) => (Task::Trial(Trial::Start), sub),
+        Some(("heap", sub)) => (Task::Trial(Trial::Heap), sub),
+        Some(("hang", sub)) => (Task::Trial(Trial::Hang), sub),
         _ => (Task::Measure, matches),
     };
     let quick = matches.get_flag("quick");
-    let default_seconds = if quick {
-        1
-    } else if task == Task::Reload {
-        10
-    } else {
-        4
+    let default_seconds = match task {
+        _ if quick => 1,
+        Task::Reload | Task::Trial(Trial::CrashLoop) => 10,
+        Task::Trial(Trial::Hang) => 30,
+        _ => 4,
     };
     let seconds: u32 = sub.get_one("seconds").copied().unwrap_or(default_seconds);
     let rounds = matches.get_one("rounds").copied().unwrap_or(1);
     let millis = sub.try_get_one("pause").ok().flatten().copied().unwrap_or(0);
+    let spawn = sub.try_get_many::<String>("spawn").ok().flatten();
     Options {
         task,
         duration: Duration::from_secs(u64::from(seconds)),
@@ -119,6 +174,8 @@ fn options(matches: &ArgMatches) -> Options {
         peers: chosen(sub, "peer", &Peer::ALL, Peer::name),
         count: sub.try_get_one("count").ok().flatten().copied().unwrap_or(0),
         pause: Duration::from_millis(millis),
+        mib: sub.try_get_one("mib").ok().flatten().copied().unwrap_or(0),
+        spawn: spawn.map_or_else(Vec::new, |named| named.cloned().collect()),
         json: sub.get_flag("json"),
     }
 }
@@ -174,6 +231,17 @@ mod tests {
         let respawn = check("respawn --count 5 --pause 20");
         assert_eq!((respawn.task, respawn.count), (Task::Respawn, 5));
         assert_eq!(respawn.pause, Duration::from_millis(20));
+    }
+
+    #[test]
+    fn trials_have_their_own_defaults() {
+        let kills = check("kills");
+        assert_eq!((kills.task, kills.count), (Task::Trial(Trial::Kills), 1000));
+        assert_eq!(check("crash-loop").duration, Duration::from_secs(10));
+        assert_eq!(check("hang").duration, Duration::from_secs(30));
+        assert_eq!(check("start").spawn, ["fork", "exec"]);
+        assert_eq!(check("start --spawn exec").spawn, ["exec"]);
+        assert_eq!(check("heap").mib, 1024);
     }
 
     #[test]

@@ -1,8 +1,14 @@
-//! Measures a runner program against plain hyper and nginx, all in one interleaved run on loopback.
+//! Measures a runner program against plain hyper and nginx, all in one interleaved run on loopback,
+//! and what its supervision does and costs.
 //!
 //! `README.md` of this crate says how to run it and what each figure means.
 
 mod cli;
+mod crash_loop;
+mod figure;
+mod hang;
+mod heap;
+mod kills;
 mod load;
 mod measure;
 mod peer;
@@ -10,6 +16,8 @@ mod process;
 mod reload;
 mod report;
 mod respawn;
+mod start;
+mod trial;
 
 use cli::{Options, Task};
 use std::process::ExitCode;
@@ -34,17 +42,25 @@ fn run(options: &Options) -> Result {
     if cfg!(debug_assertions) {
         eprintln!("warning: a debug build measures nothing of worth; add `--release`");
     }
-    load::require_wrk()?;
     peer::build_programs()?;
-    let peers = peer::available(&options.peers);
     let printed = match options.task {
         Task::Measure => {
-            let rows = measure::rounds(options, &peers, &interrupt)?;
+            load::require_wrk()?;
+            let rows = measure::rounds(options, &peer::available(&options.peers), &interrupt)?;
             if options.json { report::json(&rows) } else { report::table(&rows) }
         }
-        Task::Reload => report::reloads(&reload::run(options, &peers, &interrupt)?, options.json),
+        Task::Reload => {
+            load::require_wrk()?;
+            let results = reload::run(options, &peer::available(&options.peers), &interrupt)?;
+            report::reloads(&results, options.json)
+        }
         Task::Respawn => {
-            report::respawns(&respawn::run(options, &peers, &interrupt)?, options.json)
+            let results = respawn::run(options, &peer::available(&options.peers), &interrupt)?;
+            report::respawns(&results, options.json)
+        }
+        Task::Trial(trial) => {
+            let figures = trial.run(options, &interrupt)?;
+            if options.json { figure::json(&figures) } else { figure::table(&figures) }
         }
     };
     print!("{printed}");

@@ -203,7 +203,8 @@ pub(crate) fn pinned(program: &Path, core: Option<usize>) -> Command {
     command
 }
 
-fn sibling(name: &str) -> Result<PathBuf> {
+/// A program that was built beside this one.
+pub(crate) fn sibling(name: &str) -> Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name(name);
     if path.exists() {
         return Ok(path);

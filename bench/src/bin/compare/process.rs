@@ -27,8 +27,15 @@ pub(crate) fn cpu_time(root: u32) -> Duration {
 pub(crate) fn pss_kib(root: u32) -> Option<u64> {
     tree(root)
         .iter()
-        .map(|process| parse_pss(&fs::read_to_string(process.file("smaps_rollup")).ok()?))
+        .map(|process| parse_memory(&fs::read_to_string(process.file("smaps_rollup")).ok()?, "Pss"))
         .sum()
+}
+
+/// The memory in KiB that only this process has; `None` when the kernel does not let this user see
+/// it.
+pub(crate) fn own_memory(pid: i32) -> Option<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    ["Private_Clean", "Private_Dirty"].iter().map(|name| parse_memory(&rollup, name)).sum()
 }
 
 /// One process, at one moment.
@@ -89,8 +96,9 @@ fn parse_stat(text: &str) -> Option<Process> {
     })
 }
 
-fn parse_pss(rollup: &str) -> Option<u64> {
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+fn parse_memory(rollup: &str, name: &str) -> Option<u64> {
+    let mut lines = rollup.lines();
+    let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
@@ -125,8 +133,8 @@ mod tests {
     #[test]
     fn pss_is_found_among_its_namesakes() {
         let rollup = "5500-7fff ---p [rollup]\nRss:  900 kB\nPss:   321 kB\nPss_Anon: 7 kB\n";
-        assert_eq!(parse_pss(rollup), Some(321));
-        assert_eq!(parse_pss("Rss: 900 kB\n"), None);
+        assert_eq!(parse_memory(rollup, "Pss"), Some(321));
+        assert_eq!(parse_memory("Rss: 900 kB\n", "Pss"), None);
     }
 
     #[test]
@@ -135,5 +143,6 @@ mod tests {
         let found = tree(own);
         assert!(found.iter().any(|process| process.pid == own && process.is_alive()));
         assert!(pss_kib(own).is_some_and(|kib| kib > 100));
+        assert!(own_memory(own.cast_signed()).is_some_and(|kib| kib > 100));
     }
 }

@@ -177,11 +177,12 @@ fn cell(value: Option<f64>, width: usize) -> String {
 }
 
 /// A JSON number; what is unknown or no number is `null`.
-fn number(value: Option<f64>) -> String {
+pub(crate) fn number(value: Option<f64>) -> String {
     value.filter(|value| value.is_finite()).map_or("null".to_owned(), |value| format!("{value:.3}"))
 }
 
-fn array(objects: impl Iterator<Item = String>) -> String {
+/// A JSON array, one object per line.
+pub(crate) fn array(objects: impl Iterator<Item = String>) -> String {
     format!("[\n  {}\n]\n", objects.collect::<Vec<_>>().join(",\n  "))
 }
 
