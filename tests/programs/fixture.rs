@@ -164,6 +164,15 @@ impl Web {
 
     async fn worker_stop(&self, worker: &Worker) {
         println!("hook worker_stop {} {}", worker.server(), worker.slot());
+        if std::env::var_os("FIXTURE_STOP").is_some() {
+            tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_secs(600)));
+            tokio::spawn(async {
+                loop {
+                    sleep(Duration::from_millis(10)).await;
+                }
+            });
+            std::future::pending::<()>().await;
+        }
     }
 }
 
