@@ -112,6 +112,7 @@ impl World {
         self.see(harsh, |world| {
             for command in commands {
                 world.supervisor.handle(world.now, Event::Command(*command));
+                world.witness.scaled(&world.supervisor);
             }
         });
     }
@@ -260,8 +261,7 @@ impl World {
     /// Something is told to the supervisor, which acts; `harsh` when that may take away what serves.
     fn see(&mut self, harsh: bool, tell: impl FnOnce(&mut Self)) {
         let before = self.serving();
-        let targets = self.supervisor.status().map(|server| server.target).collect();
-        self.witness.begin(harsh, targets);
+        self.witness.begin(harsh, &self.supervisor);
         tell(self);
         self.act();
         self.check(&before);
