@@ -29,6 +29,7 @@ use super::*;
 
 mod crash;
 mod escalation;
+mod exhaustive;
 mod health;
 mod mistakes;
 mod properties;

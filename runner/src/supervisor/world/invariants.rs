@@ -61,11 +61,9 @@ impl Witness {
         }
     }
 
-    pub(super) fn asked(&mut self, command: Command, stopping: bool) {
+    pub(super) fn asked(&mut self, command: Command, finished: bool) {
         self.forks.clear();
-        if command == Command::Reload && !stopping {
-            self.reloads += 1;
-        }
+        self.reloads += usize::from(command == Command::Reload && !finished);
     }
 
     /// A process has exited, or was told to.
@@ -82,6 +80,7 @@ impl Witness {
                 self.outcomes.push((*generation, result.is_ok()));
             }
             Report::Scaled { .. } => self.forks.clear(),
+            Report::Ignored(Command::Reload) => self.reloads -= 1,
             _ => {}
         }
     }

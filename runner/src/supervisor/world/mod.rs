@@ -106,7 +106,7 @@ impl World {
         let mut harsh = false;
         for command in commands {
             harsh |= matches!(command, Command::Restart | Command::Stop(_));
-            self.witness.asked(*command, self.stopping);
+            self.witness.asked(*command, self.finished);
             self.stopping |= matches!(command, Command::Stop(_));
         }
         self.see(harsh, |world| {
@@ -243,6 +243,14 @@ impl World {
             let timeout = self.supervisor.poll_timeout();
             assert!(timeout.is_none_or(|at| self.now < at), "a timeout that does not go away");
         }
+    }
+
+    /// How many processes there are, and how many of them start and serve.
+    pub(super) fn counts(&self) -> (usize, usize, usize) {
+        let count = |kind: fn(&Process) -> bool| {
+            self.processes.values().filter(|process| kind(process)).count()
+        };
+        (self.processes.len(), count(Process::is_starting), count(Process::serves))
     }
 
     /// Picks one of the processes of that kind.
