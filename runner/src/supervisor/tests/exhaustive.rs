@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::*;
-use crate::supervisor::world::{Step, World, patient};
+use crate::supervisor::world::World;
+use crate::supervisor::world::plan::{Step, patient};
 
 /// One of so many states is followed to a good end.
 const SAMPLE: usize = 64;
@@ -18,7 +19,8 @@ fn explore(begin: World, depth: usize, commands: usize) {
         let mut next = Vec::new();
         for (world, commands) in &level {
             for step in steps(world, *commands > 0) {
-                let commands = commands - usize::from(matches!(step, Next::Happens(Step::Command(_))));
+                let commands =
+                    commands - usize::from(matches!(step, Next::Happens(Step::Command(_))));
                 let mut then = world.clone();
                 step.happen(&mut then);
                 then.done.clear();
@@ -130,7 +132,8 @@ impl Hasher for Relative {
             return self.inner.write_u32(number);
         };
         let moment = Time::new(seconds, number);
-        let away = if moment == NEVER { NEVER } else { moment.saturating_sub(self.now - Self::AGE) };
+        let away =
+            if moment == NEVER { NEVER } else { moment.saturating_sub(self.now - Self::AGE) };
         self.inner.write_u128(away.as_nanos());
     }
 

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::supervisor::world::{DRAIN, ORIGIN, Plan, Step, WINDOW, World, ending, patient, server};
+use crate::supervisor::world::plan::{DRAIN, Plan, Step, WINDOW, ending, patient, server};
+use crate::supervisor::world::{ORIGIN, World};
 
 fn servers() -> impl Strategy<Value = Vec<ServerSettings>> {
     let any_server = prop::collection::vec(any::<u32>(), 20).prop_map(|choices| {

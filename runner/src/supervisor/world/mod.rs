@@ -1,14 +1,18 @@
 //! A simulated world for one supervisor, which checks the invariants after every step.
 
+#![cfg_attr(not(test), expect(dead_code, reason = "tests do more with it than the fuzz target"))]
+
+mod decode;
 mod invariants;
-mod plan;
+pub(super) mod plan;
 mod process;
 
 use std::collections::BTreeMap;
 
 use super::*;
+pub(crate) use decode::fuzz;
 use invariants::Witness;
-pub(super) use plan::{DRAIN, HEARTBEAT, Plan, START, Step, WINDOW, ending, patient, server};
+use plan::{DRAIN, HEARTBEAT, Plan, Step, WINDOW};
 use process::{Process, Standstills};
 
 pub(super) const ORIGIN: Time = Time::from_secs(1_000);
