@@ -243,21 +243,21 @@ impl Slot {
         }
     }
 
-    /// Looks after the health of its workers, and lets the holder go if it is time.
+    /// Looks after the health of its workers.
     pub(super) fn look(&mut self, now: Time, actions: &mut Actions) {
         let old = self.workers_mut().filter_map(|it| it.look(now, actions).then_some(it.pid));
         for pid in old.collect::<Vec<_>>() {
             self.due(pid, Recycle::Lifetime, now, actions);
         }
         self.renew_at.take_if(|at| *at <= now);
-        if self.retire_at.take_if(|at| *at <= now).is_some() {
-            self.drain_holder(now, actions);
-        }
     }
 
-    /// Lets the holder go without a successor. An unwanted slot is empty by that; one that will be
-    /// filled again waits for its end, because there is no room for two.
-    fn drain_holder(&mut self, now: Time, actions: &mut Actions) {
+    /// Lets the holder go without a successor, if it is time. An unwanted slot is empty by that; one
+    /// that will be filled again waits for its end, because there is no room for two.
+    pub(super) fn let_go(&mut self, now: Time, actions: &mut Actions) {
+        if self.retire_at.take_if(|at| *at <= now).is_none() {
+            return;
+        }
         if let Some(worker) = &mut self.holder {
             worker.leave(Leave::Drain, now, actions);
         }

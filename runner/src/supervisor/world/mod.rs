@@ -107,14 +107,11 @@ impl World {
     }
 
     fn commands(&mut self, commands: &[Command]) {
-        let mut harsh = false;
-        for command in commands {
-            harsh |= matches!(command, Command::Restart | Command::Stop(_));
-            self.witness.asked(*command, self.finished);
-            self.stopping |= matches!(command, Command::Stop(_));
-        }
-        self.see(harsh, |world| {
+        let harsh = |command: &Command| matches!(command, Command::Restart | Command::Stop(_));
+        self.see(commands.iter().any(harsh), |world| {
             for command in commands {
+                world.stopping |= matches!(command, Command::Stop(_));
+                world.witness.asked(*command, world.supervisor.mode == Mode::Finished);
                 world.supervisor.handle(world.now, Event::Command(*command));
                 world.witness.scaled(&world.supervisor);
             }
