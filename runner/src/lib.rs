@@ -75,6 +75,8 @@ mod cli;
 mod config;
 mod control;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod hooks;
 mod listener;
 mod master;

@@ -108,6 +108,10 @@ impl Web {
             "/exit" => exit(),
             "/overflow" => format!("{}\n", overflow(1)).into_response(),
             "/regain" => format!("{}\n", regain()).into_response(),
+            "/nap" => {
+                std::thread::sleep(Duration::from_millis(number(query)));
+                "rested\n".into_response()
+            }
             "/preloaded" => format!("{:?}\n", PRELOADED.get()).into_response(),
             "/variables" => {
                 let own = std::env::vars().filter(|(name, _)| name.starts_with("RUNNER_HAND"));
@@ -160,6 +164,15 @@ impl Web {
 
     async fn worker_stop(&self, worker: &Worker) {
         println!("hook worker_stop {} {}", worker.server(), worker.slot());
+        if std::env::var_os("FIXTURE_STOP").is_some() {
+            tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_secs(600)));
+            tokio::spawn(async {
+                loop {
+                    sleep(Duration::from_millis(10)).await;
+                }
+            });
+            std::future::pending::<()>().await;
+        }
     }
 }
 

@@ -268,7 +268,9 @@ impl Worker {
         self.title.rsplit_once('/')?.1.parse().ok()
     }
 
-    fn serves_since(&self, generation: u32) -> bool {
+    /// Whether it serves, in this generation or a later one.
+    #[must_use]
+    pub fn serves_since(&self, generation: u32) -> bool {
         self.serving_generation().is_some_and(|own| own >= generation)
     }
 }

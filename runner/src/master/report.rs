@@ -134,6 +134,7 @@ impl MasterProcess {
 
     fn worker_exit(&mut self, exit: &WorkerExit) {
         let slot = exit.slot;
+        let in_time = matches!(exit.cause, Cause::Asked | Cause::Recycled(_));
         let exit = hooks::WorkerExit {
             server: self.name(exit.slot).to_owned(),
             slot: exit.slot.slot,
@@ -146,7 +147,7 @@ impl MasterProcess {
             uptime: exit.uptime,
             last_request: self.last_requests.remove(&exit.pid.0),
         };
-        if exit.was_asked() {
+        if in_time {
             tracing::info!(uptime = ?exit.uptime(), "{exit}");
         } else if self.admits(slot) {
             let last_request = exit.last_request();

@@ -124,6 +124,39 @@ mod tests {
         }
     }
 
+    /// A descriptor stays that of the process it was made for, when another one has its pid (P32).
+    #[test]
+    fn a_pid_that_is_used_again_is_not_signalled() {
+        const LAST_PID: &str = "/proc/sys/kernel/ns_last_pid";
+        let directory = tempfile::tempdir().unwrap();
+        for _ in 0..1000 {
+            let mut gone = Command::new("true").spawn().unwrap();
+            let pid = gone.id();
+            let child = Process::open(pid.cast_signed()).unwrap();
+            gone.wait().unwrap();
+            // Others start processes too, so the next one need not be ours.
+            if fs::write(LAST_PID, (pid - 1).to_string()).is_err() {
+                println!("skipped: only root chooses pids");
+                return;
+            }
+            let mut other =
+                Command::new("sleep").arg("60").current_dir(&directory).spawn().unwrap();
+            let reused = other.id() == pid;
+            if reused {
+                child.signal(Signal::KILL).unwrap();
+                let other = Process::open(pid.cast_signed()).unwrap();
+                let mut ended = [PollFd::new(other.as_fd(), PollFlags::POLLIN)];
+                assert_eq!(poll(&mut ended, PollTimeout::from(100_u8)), Ok(0), "it was killed");
+            }
+            other.kill().unwrap();
+            other.wait().unwrap();
+            if reused {
+                return;
+            }
+        }
+        panic!("no pid was used again");
+    }
+
     /// Where the kernel puts cores into the working directory, the flag says whether there is one.
     #[test]
     fn a_core_is_noticed() {

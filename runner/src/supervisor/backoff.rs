@@ -47,6 +47,9 @@ impl Jitter {
 
     /// The time, up to so many percent shorter or longer.
     pub(super) fn blur(&mut self, time: Time, percent: u32) -> Time {
+        if percent == 0 {
+            return time;
+        }
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;

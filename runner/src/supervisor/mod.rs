@@ -93,6 +93,8 @@ pub(crate) use action::{
 pub(crate) use event::{Command, Ending, Event, Load, Scale, Stop};
 pub(crate) use settings::{ServerSettings, Settings};
 pub(crate) use status::{ServerStatus, State, WorkerStatus};
+#[cfg(any(test, fuzzing))]
+pub(crate) use world::fuzz;
 
 use action::Actions;
 use backoff::Jitter;

@@ -94,6 +94,9 @@ impl Server {
         let mut surge = surge.saturating_sub(count(&self.slots, Slot::has_successor));
         let needed = self.target.saturating_sub(unavailable);
         self.keep_who_is_needed(needed, generation);
+        for slot in &mut self.slots {
+            slot.let_go(now, actions);
+        }
         let mut spare = count(&self.slots, Slot::is_serving).saturating_sub(needed);
         // The oldest first, or those that are due again soon would leave no budget to the others.
         let mut slots: Vec<_> = self.slots.iter_mut().collect();

@@ -10,8 +10,8 @@ pub(crate) struct Settings {
     pub(crate) stop_grace: Time,
     /// How long a hung worker may take to say where it hangs, before it is killed. Default: 500 ms.
     pub(crate) abort_grace: Time,
-    /// How long after its server's `drain_timeout` a worker that is still draining is killed; a
-    /// worker ends its drain by itself, so this is only for those that hang. Default: 1 s.
+    /// How long after its server's `drain_timeout` a worker that is still draining is killed. By
+    /// itself it ends within 2 s, so this is only for those that hang. Default: 2.5 s.
     pub(crate) drain_margin: Time,
     /// The first delay before a crashed worker is forked again; it doubles with each further
     /// failure. Default: 100 ms.
@@ -71,7 +71,7 @@ impl Default for Settings {
         Self {
             stop_grace: Time::from_secs(3),
             abort_grace: Time::from_millis(500),
-            drain_margin: Time::from_secs(1),
+            drain_margin: Time::from_millis(2500),
             first_delay: Time::from_millis(100),
             max_delay: Time::from_secs(30),
             stable_after: Time::from_secs(1),

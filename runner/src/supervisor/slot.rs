@@ -36,6 +36,8 @@ pub(super) struct Slot {
     renew_at: Option<Time>,
     /// Whether its last holder had to go before there was another one.
     emptied: bool,
+    /// Of the worker that was READY last.
+    ready_generation: Generation,
     last_failure: Option<Reason>,
 }
 
@@ -72,6 +74,7 @@ impl Slot {
             retire_at: None,
             renew_at: None,
             emptied: false,
+            ready_generation: 0,
             last_failure: None,
         }
     }
@@ -192,6 +195,7 @@ impl Slot {
         let generation = worker.generation;
         actions.report(Report::WorkerReady { slot: self.id, generation, pid, after });
         self.emptied = false;
+        self.ready_generation = generation;
         if seat == Seat::Successor
             && let Some(mut replaced) = std::mem::replace(&mut self.holder, self.successor.take())
         {
@@ -239,21 +243,21 @@ impl Slot {
         }
     }
 
-    /// Looks after the health of its workers, and lets the holder go if it is time.
+    /// Looks after the health of its workers.
     pub(super) fn look(&mut self, now: Time, actions: &mut Actions) {
         let old = self.workers_mut().filter_map(|it| it.look(now, actions).then_some(it.pid));
         for pid in old.collect::<Vec<_>>() {
             self.due(pid, Recycle::Lifetime, now, actions);
         }
         self.renew_at.take_if(|at| *at <= now);
-        if self.retire_at.take_if(|at| *at <= now).is_some() {
-            self.drain_holder(now, actions);
-        }
     }
 
-    /// Lets the holder go without a successor. An unwanted slot is empty by that; one that will be
-    /// filled again waits for its end, because there is no room for two.
-    fn drain_holder(&mut self, now: Time, actions: &mut Actions) {
+    /// Lets the holder go without a successor, if it is time. An unwanted slot is empty by that; one
+    /// that will be filled again waits for its end, because there is no room for two.
+    pub(super) fn let_go(&mut self, now: Time, actions: &mut Actions) {
+        if self.retire_at.take_if(|at| *at <= now).is_none() {
+            return;
+        }
         if let Some(worker) = &mut self.holder {
             worker.leave(Leave::Drain, now, actions);
         }
@@ -335,7 +339,7 @@ impl Slot {
         self.retire_at = Some(at);
     }
 
-    /// Keeps the holder after all.
+    /// Keeps the holder.
     pub(super) fn stay(&mut self) {
         self.retire_at = None;
     }
@@ -427,9 +431,7 @@ impl Slot {
         !self.wanted || due || self.is_outdated(generation)
     }
 
-    /// Whether its holder is to be replaced now: it is due, or older than `generation`. Such a one
-    /// was not wanted when the others were reloaded, or they are with `reloading`, which does not
-    /// wait.
+    /// Whether its holder is to be replaced now. Only a reload does not wait after a failure.
     pub(super) fn wants_successor(&self, generation: Generation, reloading: bool) -> bool {
         let at_once = self.renew_at.is_none() || (reloading && self.is_outdated(generation));
         let free = self.is_serving() && !self.has_successor() && !self.leaving.is_crowded();
@@ -442,11 +444,10 @@ impl Slot {
         busy || self.holder.as_ref().is_some_and(|holder| !holder.is_ready())
     }
 
-    /// Whether nothing more will come of a reload here: a worker of `generation` serves, or none
-    /// does and the slot backs off or is not wanted.
+    /// Whether nothing more will come of a reload here: a worker of `generation` has been READY, or
+    /// the slot backs off or is not wanted.
     pub(super) fn is_settled(&self, generation: Generation) -> bool {
-        let done = self.is_ready() && !self.is_outdated(generation);
-        !self.wanted || self.is_vacant() || done
+        !self.wanted || self.is_vacant() || generation <= self.ready_generation
     }
 
     pub(super) fn is_gone(&self) -> bool {

@@ -11,7 +11,7 @@ use std::net::TcpListener;
 use std::path::Path;
 
 /// `start` returns when every server is READY. The daemon has left its terminal, session, directory
-/// and mask behind; a stop takes all of it (R4, B5, B17).
+/// and mask behind; a stop takes all of it (R4, B5, B17, P58).
 #[test]
 fn start_returns_when_the_daemon_serves() {
     let address = free_address();

@@ -3,19 +3,30 @@
 use crate::{WORKERS, fixture, settle};
 use nix::sys::signal::Signal;
 use runner_tests::{Program, Worker, children_of, eventually, get, signal_mask, threads_of};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// USR1 replaces every worker, once (R14).
+/// USR1 replaces every worker, once, also the second time. Nobody else in the process group of the
+/// program is signalled by that, least of all the master by itself (R14, P28).
 #[test]
 fn usr1_replaces_every_worker() {
+    let mut bystander = Command::new("sleep").arg("600").spawn().unwrap();
     let program = fixture().spawn().ready();
-    let before = pids(&program.wait_for_workers(WORKERS, 1));
-    program.signal(Signal::SIGUSR1);
-    settle(&program, 2);
-    let after = pids(&program.workers());
-    assert!(before.iter().all(|pid| !after.contains(pid)));
+    let mut before = pids(&program.wait_for_workers(WORKERS, 1));
+    for generation in [2, 3] {
+        program.signal(Signal::SIGUSR1);
+        settle(&program, generation);
+        let after = pids(&program.workers());
+        assert!(before.iter().all(|pid| !after.contains(pid)));
+        before = after;
+    }
     assert_eq!(get(program.address("web"), "/").unwrap().status, 200);
+    assert_eq!(program.count("signal received"), 2, "{:?}", program.output());
     assert_eq!(program.stop(Signal::SIGTERM).code, Some(0));
+    let ended = bystander.try_wait();
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+    assert_eq!(ended.unwrap(), None);
 }
 
 /// However many restarts and reloads are asked for while others are under way, in the end every

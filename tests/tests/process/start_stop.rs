@@ -106,6 +106,24 @@ fn a_hung_handler_holds_up_no_stop() {
     }
 }
 
+/// User code that goes on, in `worker_stop`, a task or a thread, has its time and no more; the log
+/// says what was left (P51).
+#[test]
+fn user_code_that_goes_on_holds_up_no_stop() {
+    for signal in [Signal::SIGTERM, Signal::SIGQUIT] {
+        let program = fixture()
+            .env("FIXTURE_STOP", "hang")
+            .env("RUNNER_SERVER_WEB__DRAIN_TIMEOUT", "1s")
+            .spawn()
+            .ready();
+        let began = Instant::now();
+        let ended = program.stop(signal);
+        assert!(began.elapsed() < SOON, "{signal}: {:?}", began.elapsed());
+        assert_eq!(ended.code, Some(0), "{}", ended.text());
+        assert!(ended.says("`worker_stop` took too long"), "{}", ended.text());
+    }
+}
+
 /// A further signal while the program stops makes it faster: drain, stop, kill.
 #[test]
 fn each_further_signal_makes_a_stop_faster() {

@@ -209,6 +209,42 @@ fn a_reload_that_had_failed_retired_a_worker() {
     );
 }
 
+/// Both times came in one moment.
+#[test]
+fn a_reload_that_was_about_to_fail_retired_a_worker() {
+    check(
+        "
+        server 3 surge=1 unavailable=1
+            fork 0.0 g1 = 100
+            fork 0.1 g1 = 101
+            fork 0.2 g1 = 102
+        ready all
+            100 ready in 0ns
+            101 ready in 0ns
+            102 ready in 0ns
+            started
+        reload
+            fork 0.0 g2 = 103
+        +9900ms
+            100ms drain 101
+        exit 101 code 0
+            101 asked, exit code 0 after 9.9s
+            fork 0.1 g2 = 104
+        ready 104
+            104 ready in 0ns
+        +100ms
+            10s kill 103
+            10s no reload g2: 0.0 g2 not ready within 10s
+        +1s
+        workers
+            0.0 g1 100 Ready
+            0.0 g2 103 Stopping
+            0.1 g2 104 Ready
+            0.2 g1 102 Ready
+        ",
+    );
+}
+
 /// A slot that was empty before used up the budget, and no reload could end.
 #[test]
 fn a_reload_waited_for_a_slot_that_fails() {

@@ -30,6 +30,7 @@ use super::*;
 
 mod crash;
 mod escalation;
+mod exhaustive;
 mod health;
 mod mistakes;
 mod properties;
@@ -141,7 +142,8 @@ impl Stage {
     }
 
     fn begin(&mut self, servers: Vec<ServerSettings>) {
-        let settings = Settings { jitter_percent: 0, ..Settings::default() };
+        let settings =
+            Settings { jitter_percent: 0, drain_margin: Time::from_secs(1), ..Settings::default() };
         self.supervisor = Some(Supervisor::new(self.now, settings, &servers));
         self.act("");
     }

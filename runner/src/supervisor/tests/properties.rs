@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::supervisor::world::{DRAIN, ORIGIN, Plan, Step, WINDOW, World, ending, patient, server};
+use crate::supervisor::world::plan::{DRAIN, Plan, Step, WINDOW, ending, patient, server};
+use crate::supervisor::world::{ORIGIN, World};
 
 fn servers() -> impl Strategy<Value = Vec<ServerSettings>> {
     let any_server = prop::collection::vec(any::<u32>(), 20).prop_map(|choices| {
@@ -77,7 +78,7 @@ proptest! {
     fn a_graceful_stop_ends_in_time(plan in plan(changes())) {
         let mut world = World::play(&plan);
         world.command(Command::Stop(Stop::Graceful));
-        world.pass(DRAIN + Time::from_secs(2));
+        world.pass(DRAIN + Time::from_secs(3));
         prop_assert!(world.finished, "still there: {:?}", world.processes);
     }
 

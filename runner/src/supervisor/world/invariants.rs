@@ -6,7 +6,7 @@ use super::process::Process;
 use super::{HEARTBEAT, World};
 use crate::spec::Share;
 use crate::supervisor::{
-    Command, Generation, Leave, Pid, Report, ServerSettings, SlotId, State, Time,
+    Command, Generation, Leave, Pid, Report, ServerSettings, SlotId, State, Supervisor, Time,
 };
 
 /// The time in which forks are counted.
@@ -20,7 +20,7 @@ pub(in crate::supervisor) struct Witness {
     harsh: bool,
     /// How many of each server were aborted by what happens now.
     aborted: Vec<u32>,
-    /// How many workers each server was to have before.
+    /// The most workers that each server was to have while this happens.
     targets: Vec<u32>,
     forks: BTreeMap<SlotId, Forks>,
     reloads: usize,
@@ -49,17 +49,22 @@ impl Witness {
         }
     }
 
-    pub(super) fn begin(&mut self, harsh: bool, targets: Vec<u32>) {
+    pub(super) fn begin(&mut self, harsh: bool, supervisor: &Supervisor) {
         self.harsh = harsh;
         self.aborted.fill(0);
-        self.targets = targets;
+        self.targets.fill(0);
+        self.scaled(supervisor);
     }
 
-    pub(super) fn asked(&mut self, command: Command, stopping: bool) {
-        self.forks.clear();
-        if command == Command::Reload && !stopping {
-            self.reloads += 1;
+    pub(super) fn scaled(&mut self, supervisor: &Supervisor) {
+        for (most, server) in self.targets.iter_mut().zip(supervisor.status()) {
+            *most = server.target.max(*most);
         }
+    }
+
+    pub(super) fn asked(&mut self, command: Command, finished: bool) {
+        self.forks.clear();
+        self.reloads += usize::from(command == Command::Reload && !finished);
     }
 
     /// A process has exited, or was told to.
@@ -76,6 +81,7 @@ impl Witness {
                 self.outcomes.push((*generation, result.is_ok()));
             }
             Report::Scaled { .. } => self.forks.clear(),
+            Report::Ignored(Command::Reload) => self.reloads -= 1,
             _ => {}
         }
     }
@@ -133,7 +139,7 @@ impl World {
         let counts = before.iter().zip(self.serving()).zip(&self.witness.aborted);
         for ((server, status), ((before, after), aborted)) in states.zip(counts) {
             let needed = status.target.saturating_sub(budget(server, status.target).1);
-            let least = before.saturating_sub(*aborted).min(needed);
+            let least = needed.min(*before).saturating_sub(*aborted);
             assert!(least <= after, "{before} served, {after} do: {:?}", self.processes);
         }
     }

@@ -1,14 +1,18 @@
 //! A simulated world for one supervisor, which checks the invariants after every step.
 
+#![cfg_attr(not(test), expect(dead_code, reason = "tests do more with it than the fuzz target"))]
+
+mod decode;
 mod invariants;
-mod plan;
+pub(super) mod plan;
 mod process;
 
 use std::collections::BTreeMap;
 
 use super::*;
+pub(crate) use decode::fuzz;
 use invariants::Witness;
-pub(super) use plan::{DRAIN, HEARTBEAT, Plan, START, Step, WINDOW, ending, patient, server};
+use plan::{DRAIN, HEARTBEAT, Plan, Step, WINDOW};
 use process::{Process, Standstills};
 
 pub(super) const ORIGIN: Time = Time::from_secs(1_000);
@@ -103,15 +107,13 @@ impl World {
     }
 
     fn commands(&mut self, commands: &[Command]) {
-        let mut harsh = false;
-        for command in commands {
-            harsh |= matches!(command, Command::Restart | Command::Stop(_));
-            self.witness.asked(*command, self.stopping);
-            self.stopping |= matches!(command, Command::Stop(_));
-        }
-        self.see(harsh, |world| {
+        let harsh = |command: &Command| matches!(command, Command::Restart | Command::Stop(_));
+        self.see(commands.iter().any(harsh), |world| {
             for command in commands {
+                world.stopping |= matches!(command, Command::Stop(_));
+                world.witness.asked(*command, world.supervisor.mode == Mode::Finished);
                 world.supervisor.handle(world.now, Event::Command(*command));
+                world.witness.scaled(&world.supervisor);
             }
         });
     }
@@ -244,6 +246,14 @@ impl World {
         }
     }
 
+    /// How many processes there are, and how many of them start and serve.
+    pub(super) fn counts(&self) -> (usize, usize, usize) {
+        let count = |kind: fn(&Process) -> bool| {
+            self.processes.values().filter(|process| kind(process)).count()
+        };
+        (self.processes.len(), count(Process::is_starting), count(Process::serves))
+    }
+
     /// Picks one of the processes of that kind.
     fn pick(&self, pick: usize, kind: fn(&Process) -> bool) -> Option<i32> {
         let pids: Vec<_> =
@@ -260,8 +270,7 @@ impl World {
     /// Something is told to the supervisor, which acts; `harsh` when that may take away what serves.
     fn see(&mut self, harsh: bool, tell: impl FnOnce(&mut Self)) {
         let before = self.serving();
-        let targets = self.supervisor.status().map(|server| server.target).collect();
-        self.witness.begin(harsh, targets);
+        self.witness.begin(harsh, &self.supervisor);
         tell(self);
         self.act();
         self.check(&before);
