@@ -44,17 +44,18 @@ pub fn state_of(pid: i32) -> Option<char> {
     stat.rsplit_once(')')?.1.trim_start().chars().next()
 }
 
+/// Whether a process works in a directory, whose path has no links in it; a zombie does not.
+#[must_use]
+pub fn works_in(pid: i32, directory: &Path) -> bool {
+    fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|working| working == directory)
+}
+
 /// The processes that work in a directory.
 #[must_use]
 pub fn processes_in(directory: &Path) -> Vec<i32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let works_here = |pid: &i32| {
-        fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|working| working == directory)
-    };
-    entries
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(works_here)
-        .collect()
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| works_in(*pid, directory)).collect()
 }
 
 /// Waits until a process is gone.

@@ -12,7 +12,7 @@ pub use client::{Load, Reply, connect, get, get_on, load, read_reply};
 pub use inspect::{
     children_of, descriptors, executable_of, is_alive, listeners, listening_address, proc_status,
     processes_in, signal_mask, sockets, stat_field, state_of, threads_of, title_of,
-    wait_until_gone,
+    wait_until_gone, works_in,
 };
 pub use pinned::Pinned;
 pub use program::{Daemon, Ended, Program, Start, Worker, workers_of};

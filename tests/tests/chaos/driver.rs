@@ -139,12 +139,13 @@ impl<'a> Driver<'a> {
     }
 
     fn scale(&mut self, by: i32) {
-        // Two of the same kind that wait at the same time are one, and the lower number is first.
-        eventually("the master has obeyed the last one", || {
-            (self.program.count("command=Scale") == self.scaled).then_some(())
-        });
         self.program.signal(if by > 0 { Signal::SIGTTIN } else { Signal::SIGTTOU });
         self.scaled += 1;
+        // Two of the same kind that wait at the same time are one, the lower number comes first, and
+        // the kernel throws away those that wait when the master is continued (signal(7)).
+        eventually("the master has obeyed", || {
+            (self.program.count("command=Scale") == self.scaled).then_some(())
+        });
         for count in self.wanted.values_mut() {
             *count = count.saturating_add_signed(by);
         }

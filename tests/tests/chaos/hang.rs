@@ -14,8 +14,10 @@ const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(2);
 /// nothing else to do it is less than a second.
 const REPLACED_WITHIN: Duration = Duration::from_secs(4);
 
-/// How long everything stands still.
+/// How long everything stands still, and how much longer the workers do: less than what makes one
+/// that hangs, more than a second look takes.
 const PAUSE: Duration = Duration::from_secs(5);
+const LATER: Duration = Duration::from_millis(500);
 
 /// A worker in a busy loop and one that is blocked in a system call are replaced soon after their
 /// last sign of life; their sibling is not (P52).
@@ -64,10 +66,11 @@ fn a_pause_of_everything_replaces_nobody() {
     program.signal(Signal::SIGSTOP);
     before.iter().for_each(|worker| worker.signal(Signal::SIGSTOP));
     pass(PAUSE);
-    // The master is the first to look, and finds that nobody has moved.
+    // The master is the first to go on, and looks at workers that have not moved yet.
     program.signal(Signal::SIGCONT);
-    before.iter().for_each(|worker| worker.signal(Signal::SIGCONT));
     program.wait_for("the master did not run");
+    pass(LATER);
+    before.iter().for_each(|worker| worker.signal(Signal::SIGCONT));
     pass(HEARTBEAT_TIMEOUT + Duration::from_secs(1));
     assert_eq!(program.workers(), before);
     assert_eq!(program.stop(Signal::SIGTERM).code, Some(0));

@@ -1,7 +1,7 @@
 //! The checker: it looks at the processes about fifty times a second and says what must not be.
 
 use runner_tests::{
-    Program, Worker, children_of, connect, processes_in, stat_field, state_of, workers_of,
+    Program, Worker, children_of, connect, stat_field, state_of, workers_of, works_in,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -32,6 +32,8 @@ struct Checker {
     directory: PathBuf,
     addresses: Vec<SocketAddr>,
     aborted: BTreeSet<i32>,
+    /// The children that the master has or had.
+    children: BTreeSet<i32>,
     /// What is the case, since when and in how many looks.
     suspicions: BTreeMap<String, (Instant, u32)>,
 }
@@ -45,6 +47,7 @@ impl Watch {
             directory: program.directory().canonicalize().expect("the program's directory"),
             addresses,
             aborted: BTreeSet::new(),
+            children: BTreeSet::new(),
             suspicions: BTreeMap::new(),
         };
         let thread = std::thread::spawn(move || {
@@ -124,16 +127,29 @@ impl Checker {
     }
 
     /// What would be wrong if it were so for long.
-    fn suspicious(&self) -> BTreeSet<String> {
-        let zombies =
-            children_of(self.master).into_iter().filter(|pid| state_of(*pid) == Some('Z'));
-        let zombies = zombies.map(|pid| format!("{pid} is a zombie"));
-        let adopted = |pid: &i32| {
-            *pid != self.master && stat_field(*pid, 4).is_some_and(|it| it != self.master.into())
-        };
-        let orphans = processes_in(&self.directory).into_iter().filter(adopted);
-        let orphans = orphans.map(|pid| format!("{pid} is not a child of the master"));
-        zombies.chain(orphans).chain(self.doubles()).chain(self.wrong_pid_file()).collect()
+    fn suspicious(&mut self) -> BTreeSet<String> {
+        let children = children_of(self.master);
+        let zombies = children.iter().filter(|pid| state_of(**pid) == Some('Z'));
+        let zombies = zombies.map(|pid| format!("{pid} is a zombie")).collect::<Vec<_>>();
+        self.children.extend(children);
+        let orphans = self.orphans();
+        zombies
+            .into_iter()
+            .chain(orphans)
+            .chain(self.doubles())
+            .chain(self.wrong_pid_file())
+            .collect()
+    }
+
+    /// Workers that have another parent by now. Only those that were seen before are looked at, for
+    /// to look at a process holds up whoever waits for its end.
+    fn orphans(&mut self) -> Vec<String> {
+        let directory = &self.directory;
+        self.children.retain(|pid| works_in(*pid, directory));
+        let parent = |pid: i32| stat_field(pid, 4);
+        let adopted = |pid: &&i32| parent(**pid).is_some_and(|it| it != i64::from(self.master));
+        let orphans = self.children.iter().filter(adopted);
+        orphans.map(|pid| format!("{pid} is not a child of the master any more")).collect()
     }
 
     /// Slots in which two workers serve. One that is stopped cannot, whatever its title says.
