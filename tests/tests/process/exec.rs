@@ -116,7 +116,7 @@ fn preload_runs_before_workers_do() {
     assert_eq!(program.count("hook preload"), 1);
 
     let program = executed().env("FIXTURE_PRELOAD", "1").spawn().ready();
-    assert_eq!(program.count("hook preload"), WORKERS);
+    program.wait_for_nth("hook preload", WORKERS);
     let pids: BTreeSet<_> = program.workers().iter().map(|worker| worker.pid).collect();
     let preloaded = get(program.address("web"), "/preloaded").unwrap().text();
     let pid = preloaded.trim_start_matches("Some(").trim_end_matches(")\n").parse().unwrap();

@@ -74,7 +74,9 @@ fn a_reload_that_fails_changes_nothing() {
         std::fs::remove_file(&told).unwrap();
         let reload = program.verb(&["reload"]);
         assert_eq!(reload.code, Some(0), "{kind}: {}", reload.text());
-        assert!(web_pids(&program).is_disjoint(&before));
+        eventually("the old workers have drained", || {
+            web_pids(&program).is_disjoint(&before).then_some(())
+        });
         assert_eq!(program.stop(Signal::SIGTERM).code, Some(0));
     }
 }
