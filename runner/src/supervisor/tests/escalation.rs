@@ -79,6 +79,34 @@ fn a_stable_worker_is_replaced_at_once_also_in_a_degraded_server() {
     );
 }
 
+#[test]
+fn a_reload_forgets_the_failures_before_it() {
+    check(
+        "
+        server 1 restarts=1
+            fork 0.0 g1 = 100
+        ready all
+            100 ready in 0ns
+            started
+        +1s
+        exit 100 sig 11
+            100 crashed, signal 11 after 1s
+            fork 0.0 g1 = 101
+        ready all
+            101 ready in 0ns
+        reload
+            fork 0.0 g2 = 102
+        ready all
+            102 ready in 0ns
+            drain 101
+            reloaded g2
+        exit 102 sig 11
+            102 crashed, signal 11 after 0ns
+            0.0 waits 100ms, failures: 1
+        ",
+    );
+}
+
 /// P47.
 #[test]
 fn failures_that_are_far_apart_never_escalate() {

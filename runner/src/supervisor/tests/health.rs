@@ -70,7 +70,7 @@ fn a_moment_in_the_future_is_no_excuse() {
             started
         +10s
             10s heartbeat of 100?
-        heartbeat 100 0s
+        heartbeat 100 in 60s
         +10s
             20s heartbeat of 100?
         heartbeat 100 9s
@@ -155,6 +155,30 @@ fn a_pause_of_the_master_kills_nobody() {
 }
 
 #[test]
+fn silence_in_a_pause_does_not_count() {
+    check(
+        "
+        server 1 heartbeat=10s
+            fork 0.0 g1 = 100
+        ready all
+            100 ready in 0ns
+            started
+        +1s
+        late 40s
+            paused for 31s
+        +10s
+            51s heartbeat of 100?
+        heartbeat 100 51s
+        +100ms
+            51.1s heartbeat of 100?
+        heartbeat 100 51100ms
+            abort 100
+            100 is silent for 10.1s
+        ",
+    );
+}
+
+#[test]
 fn a_pause_moves_the_deadlines_of_starts_and_drains() {
     check(
         "
@@ -177,6 +201,22 @@ fn a_pause_moves_the_deadlines_of_starts_and_drains() {
         +20s
         exit 100 code 0
             100 asked, exit code 0 after 149s
+        ",
+    );
+}
+
+#[test]
+fn a_pause_in_the_start_does_not_end_it() {
+    check(
+        "
+        server 1
+            fork 0.0 g1 = 100
+        late 60s
+            paused for 50s
+        +9s
+        ready all
+            100 ready in 69s
+            started
         ",
     );
 }

@@ -8,7 +8,7 @@
 //! ready 100 102         workers are READY (`ready all`: all that are starting)
 //! failed 100 no disk    a worker says why it cannot serve; `misconfigured`: and that it never will
 //! due 100               a worker has had its `max_requests`
-//! heartbeat 100 2s      the answer to `heartbeat of 100?`: it was alive 2 s ago
+//! heartbeat 100 2s      the answer to `heartbeat of 100?`: it was alive 2 s ago; `in 2s`: it lies
 //! memory 100 4096       the answer to `memory of 100?`
 //! load 0 3 150          the answer to `load of 0?`: 3 connections wait, 1.5 cores are busy
 //! exit 100 code 1       a process has ended; so have `exit 100 sig 9` and `exit all code 0`, and
@@ -99,7 +99,10 @@ impl Stage {
                 self.tell(Event::Due { pid: Pid(noun.parse().unwrap()), why: Recycle::Requests });
             }
             "heartbeat" => {
-                let at = self.now - duration(detail);
+                let at = match detail.strip_prefix("in ") {
+                    Some(future) => self.now + duration(future),
+                    None => self.now - duration(detail),
+                };
                 self.tell(Event::Heartbeat { pid: Pid(noun.parse().unwrap()), at });
             }
             "memory" => {

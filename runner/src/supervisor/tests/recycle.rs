@@ -193,6 +193,49 @@ fn the_budget_counts_those_that_are_missing_anyway() {
     );
 }
 
+/// The first slot is due again before the last one has had its turn.
+#[test]
+fn the_oldest_goes_first() {
+    check(
+        "
+        server 3 surge=0 unavailable=1
+            fork 0.0 g1 = 100
+            fork 0.1 g1 = 101
+            fork 0.2 g1 = 102
+        ready all
+            100 ready in 0ns
+            101 ready in 0ns
+            102 ready in 0ns
+            started
+        +1s
+        due 100
+            100 has reached max_requests
+        due 101
+            101 has reached max_requests
+        due 102
+            102 has reached max_requests
+        +100ms
+            1.1s drain 100
+        exit 100 code 0
+            100 recycled: max_requests, exit code 0 after 1.1s
+            fork 0.0 g1 = 103
+        ready 103
+            103 ready in 0ns
+        +1s
+            1.2s drain 101
+        due 103
+            103 has reached max_requests
+        exit 101 code 0
+            101 recycled: max_requests, exit code 0 after 2.1s
+            fork 0.1 g1 = 104
+        ready 104
+            104 ready in 0ns
+        +100ms
+            2.2s drain 102
+        ",
+    );
+}
+
 #[test]
 fn surge_and_unavailable_add_up() {
     check(
