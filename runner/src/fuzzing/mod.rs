@@ -5,12 +5,16 @@
 //! finds becomes a seed.
 
 mod configuration;
+mod control;
 mod directory;
+mod hand_over;
 mod pid_file;
 #[cfg(test)]
 mod tests;
 
 pub use configuration::configuration;
+pub use control::control;
+pub use hand_over::hand_over;
 pub use pid_file::pid_file;
 
 /// A program of events for the supervisor, in a simulated world that checks the invariants.

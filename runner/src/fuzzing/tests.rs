@@ -21,6 +21,16 @@ fn the_configuration_may_be_anything() {
     check("configuration", configuration);
 }
 
+#[test]
+fn requests_may_be_anything() {
+    check("control", control);
+}
+
+#[test]
+fn what_is_handed_over_may_be_anything() {
+    check("hand_over", hand_over);
+}
+
 fn check(name: &str, target: fn(&[u8])) {
     let seeds = seeds(name);
     seeds.iter().for_each(|seed| target(seed));
@@ -55,4 +65,11 @@ fn changed(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
         data
     });
     prop_oneof![3 => changed, 1 => prop::collection::vec(any::<u8>(), 0..300)]
+}
+
+/// The seed is one that is taken.
+#[test]
+fn a_worker_is_read_from_its_seed() {
+    let seed = include_str!("../../../fuzz/corpus/hand_over/worker");
+    assert_eq!(crate::worker::read_parcel(seed).as_deref(), Ok(seed));
 }

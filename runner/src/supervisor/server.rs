@@ -117,7 +117,8 @@ impl Server {
     /// then the reload may have failed, others may have failed, or more may be wanted.
     fn keep_who_is_needed(&mut self, needed: u32, generation: Generation) {
         let mut missing = needed.saturating_sub(count(&self.slots, Slot::is_serving));
-        for slot in self.slots.iter_mut().filter(|slot| slot.is_retiring()) {
+        let retires = |slot: &&mut Slot| slot.is_ready() && !slot.is_serving();
+        for slot in self.slots.iter_mut().filter(retires) {
             if missing > 0 || !slot.is_to_go(generation) {
                 slot.stay();
                 missing = missing.saturating_sub(1);
@@ -163,7 +164,7 @@ impl Server {
     pub(super) fn check_recovered(&mut self, now: Time, actions: &mut Actions) {
         self.intensity.forget(now);
         let calm = !self.intensity.exceeds(self.tolerated());
-        if self.degraded && calm && self.wanted().all(Slot::is_ready) {
+        if self.degraded && calm && self.wanted().all(Slot::is_staffed) {
             self.degraded = false;
             actions.report(Report::Recovered { server: self.index });
         }

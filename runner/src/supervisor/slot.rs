@@ -382,9 +382,9 @@ impl Slot {
         self.is_ready() && self.retire_at.is_none()
     }
 
-    /// Whether its holder serves, and is to go without a successor.
-    pub(super) fn is_retiring(&self) -> bool {
-        self.is_ready() && self.retire_at.is_some()
+    /// Whether its holder serves, or went because it was to go and the next one is on its way.
+    pub(super) fn is_staffed(&self) -> bool {
+        self.is_ready() || (self.emptied && !self.is_vacant())
     }
 
     /// Whether its holder serves although it is not wanted.

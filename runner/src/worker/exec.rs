@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 /// A worker on its way through an exec, its descriptors by their numbers.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Parcel {
     /// The how-manieth server of the program.
     server: usize,
@@ -92,4 +93,11 @@ fn unpack(
     let serve = server(parcel.server)
         .ok_or_else(|| io::Error::other("the program has other servers than its master"))?;
     Ok(Seed { orders: parcel.orders, kit, serve, title: Title::prepare() })
+}
+
+/// Reads a text as that of a worker, and gives it as it would be written.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_parcel(text: &str) -> Result<String, String> {
+    let parcel: Parcel = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    serde_json::to_string(&parcel).map_err(|error| error.to_string())
 }

@@ -10,6 +10,8 @@ mod runtime;
 mod seed;
 
 pub(crate) use confine::Confinement;
+#[cfg(any(test, fuzzing))]
+pub(crate) use exec::read_parcel;
 pub(crate) use exec::{execute, receive};
 pub(crate) use process::run;
 pub(crate) use seed::{Kit, Orders, Seed};

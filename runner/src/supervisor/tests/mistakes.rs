@@ -396,6 +396,45 @@ fn a_look_that_came_late_was_taken_for_a_second_proof() {
     );
 }
 
+/// There is always one on its way out: drains are longer than lives.
+#[test]
+fn a_server_that_recycles_all_the_time_did_not_recover() {
+    check(
+        "
+        server 2 restarts=0 window=5s surge=0 unavailable=1
+            fork 0.0 g1 = 100
+            fork 0.1 g1 = 101
+        ready all
+            100 ready in 0ns
+            101 ready in 0ns
+            started
+        +1s
+        exit 100 code 1
+            100 crashed, exit code 1 after 1s
+            0 degraded, failures: 1
+            fork 0.0 g1 = 102
+        due 101
+            101 has reached max_requests
+        ready all
+            102 ready in 0ns
+        +100ms
+            1.1s drain 101
+        +1s
+        due 102
+            102 has reached max_requests
+        exit 101 code 0
+            101 recycled: max_requests, exit code 0 after 2.1s
+            fork 0.1 g1 = 103
+        ready all
+            103 ready in 0ns
+        +1s
+            2.2s drain 102
+        +3s
+            6s 0 recovered
+        ",
+    );
+}
+
 /// It was told again with each event until the clocks were looked after.
 #[test]
 fn a_pause_was_told_twice() {
