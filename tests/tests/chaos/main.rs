@@ -23,7 +23,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// two.
 const CHAOS: &str = env!("CARGO_BIN_EXE_chaos");
 
-/// How long a run of chaos goes on, unless `CHAOS_SECONDS` says otherwise.
+/// How long a run of chaos goes on, unless `CHAOS_SECONDS` says otherwise; half as long for those who
+/// differ in one thing only.
 const SECONDS: u64 = 20;
 
 /// Whatever happens to the processes, as soon as it ends the right number of workers serves, and
@@ -41,13 +42,20 @@ fn whatever_happens_workers_of_another_user_come_back() {
         return;
     }
     let prepare = settings();
-    life::run(seed(), length(), |start| {
+    life::run(seed(), length() / 2, |start| {
         let open = PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(start.directory(), open).expect("our directory");
         prepare(start)
             .env("RUNNER_SERVER_WEB__USER", "nobody")
             .env("RUNNER_SERVER_ECHO__USER", "nobody")
     });
+}
+
+/// The same with workers that are executed and not only forked.
+#[test]
+fn whatever_happens_executed_workers_come_back() {
+    let prepare = settings();
+    life::run(seed(), length() / 2, |start| prepare(start).env("RUNNER_MASTER__SPAWN", "exec"));
 }
 
 /// The program on ports of its own.
