@@ -105,8 +105,9 @@ impl Slot {
         self.forking = None;
     }
 
-    /// Makes a slot wait no longer.
+    /// Makes a slot wait no longer, and forgets why it did.
     pub(super) fn end_back_off(&mut self, now: Time) {
+        self.back_off = BackOff::default();
         self.fork_at = now;
         self.given_up = false;
         self.renew_at = None;

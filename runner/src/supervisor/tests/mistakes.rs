@@ -264,7 +264,7 @@ fn a_reload_waited_for_a_slot_that_fails() {
             fork 0.0 g2 = 102
         exit 102 code 1
             102 crashed, exit code 1 after 0ns
-            0.0 waits 200ms, failures: 2
+            0.0 waits 100ms, failures: 1
             no reload g2: 0.0 g2 ended with exit code 1 before it was ready
             fork 0.0 g1 = 103
         ready all
