@@ -21,7 +21,7 @@ fn ask(path: &Path, data: &[u8]) {
     held.try_lock().expect("free");
     let said = std::str::from_utf8(data).ok().and_then(|text| text.trim().parse::<i32>().ok());
     match holder(path) {
-        Ok(pid) => assert!(pid == said && pid > Some(0), "{pid:?} of {said:?}"),
+        Ok(pid) => assert!(pid == said && Some(0) < pid, "{pid:?} of {said:?}"),
         Err(error) => assert_eq!(error.kind(), io::ErrorKind::InvalidData),
     }
     fs::remove_file(path).expect("removed");

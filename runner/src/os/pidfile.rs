@@ -11,6 +11,9 @@ use std::{fs, process, thread};
 const TRIES: u32 = 3;
 const TRY_AGAIN: Duration = Duration::from_millis(10);
 
+/// How many bytes of it are read.
+const LONGEST: u64 = 32;
+
 /// A pid file that this process holds. Dropping it only closes it, so that a child may;
 /// [`remove`](Self::remove) is for its owner.
 #[derive(Debug)]
@@ -105,10 +108,12 @@ fn open(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// A part of a longer text may be another number.
 fn read_pid(file: &File) -> Option<i32> {
     let mut text = String::new();
-    file.take(32).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok().filter(|pid| *pid > 0)
+    file.take(LONGEST + 1).read_to_string(&mut text).ok()?;
+    let whole = text.len() as u64 <= LONGEST;
+    text.trim().parse().ok().filter(|pid| whole && *pid > 0)
 }
 
 fn is_at(file: &File, path: &Path) -> bool {

@@ -352,3 +352,23 @@ fn a_worker_that_is_due_and_dies_is_just_replaced() {
         ",
     );
 }
+
+#[test]
+fn a_worker_that_drains_for_too_long_is_no_failure() {
+    check(
+        "
+        server 1 surge=0 unavailable=1 restarts=0
+            fork 0.0 g1 = 100
+        ready all
+            100 ready in 0ns
+            started
+        reload
+        +30s
+            100ms drain 100
+            21.1s kill 100
+        exit 100 sig 9
+            100 overdue, signal 9 after 30s
+            fork 0.0 g2 = 101
+        ",
+    );
+}

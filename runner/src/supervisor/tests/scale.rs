@@ -302,3 +302,57 @@ fn load_makes_it_grow_fast_and_shrink_slowly() {
         ",
     );
 }
+
+#[test]
+fn it_shrinks_by_one_after_half_a_minute_of_idleness() {
+    let mut script = "
+        server 3 range=1..3
+            fork 0.0 g1 = 100
+            fork 0.1 g1 = 101
+            fork 0.2 g1 = 102
+        ready all
+            100 ready in 0ns
+            101 ready in 0ns
+            102 ready in 0ns
+            started
+    "
+    .to_owned();
+    for second in 1..=30 {
+        script += &format!(
+            "
+        +1s
+            {second}s load of 0?
+        load 0 0 79
+            "
+        );
+    }
+    script += "
+            0 scaled 3 to 2 by load
+        +100ms
+            30.1s drain 102
+    ";
+    check(&script);
+}
+
+#[test]
+fn a_slot_that_is_wanted_again_does_not_wait() {
+    check(
+        "
+        server 2
+            fork 0.0 g1 = 100
+            fork 0.1 g1 = 101
+        ready all
+            100 ready in 0ns
+            101 ready in 0ns
+            started
+        exit 101 code 1
+            101 crashed, exit code 1 after 0ns
+            0.1 waits 100ms, failures: 1
+        scale 1
+            0 scaled 2 to 1
+        scale 2
+            0 scaled 1 to 2
+            fork 0.1 g1 = 102
+        ",
+    );
+}

@@ -198,6 +198,7 @@ impl World {
 
     pub(super) fn check_fork(&mut self, slot: SlotId, generation: Generation) {
         assert!(!self.stopping, "a fork after the stop");
+        assert!(slot.slot < self.target(slot.server), "a fork for {slot:?}, which nobody wants");
         let in_slot = |it: &&Process| it.slot == slot && it.stays();
         let holder = self.processes.values().find(in_slot);
         if let Some(holder) = holder {
