@@ -107,7 +107,7 @@ impl Server {
                 slot.replace(generation, actions);
                 surge -= 1;
             } else if (renewed || slot.is_surplus()) && spare > 0 {
-                slot.retire(now.saturating_add(self.settings.retire_delay));
+                slot.retire(Some(now.saturating_add(self.settings.retire_delay)));
                 spare -= 1;
             }
         }
@@ -120,7 +120,7 @@ impl Server {
         let retires = |slot: &&mut Slot| slot.is_ready() && !slot.is_serving();
         for slot in self.slots.iter_mut().filter(retires) {
             if missing > 0 || !slot.is_to_go(generation) {
-                slot.stay();
+                slot.retire(None);
                 missing = missing.saturating_sub(1);
             }
         }

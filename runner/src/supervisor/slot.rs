@@ -335,14 +335,10 @@ impl Slot {
         }
     }
 
-    /// Lets the holder go at that time; until then new connections are steered away from it.
-    pub(super) fn retire(&mut self, at: Time) {
-        self.retire_at = Some(at);
-    }
-
-    /// Keeps the holder.
-    pub(super) fn stay(&mut self) {
-        self.retire_at = None;
+    /// Lets the holder go at that time, or not any more; until it goes new connections are steered
+    /// away from it.
+    pub(super) fn retire(&mut self, at: Option<Time>) {
+        self.retire_at = at;
     }
 
     /// Its server is to have it, from now on at the latest.
