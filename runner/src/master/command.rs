@@ -4,7 +4,8 @@ use super::control::{ClientId, Control};
 use super::goal::Goal;
 use super::record::millis;
 use super::report::{explain, explain_failure};
-use super::run::{MasterProcess, supervisor_settings};
+use super::run::MasterProcess;
+use super::start::supervisor_settings;
 use crate::config::{ServerConfig, suggestion};
 use crate::control::protocol::{
     Answer, Exit, Outcome, Request, ServerStatus, Status, Why, WorkerStatus, error_line,

@@ -17,8 +17,9 @@ mod record;
 mod report;
 mod run;
 mod spawn;
+mod start;
 mod vitals;
 mod wait;
 
 pub(crate) use prepare::prepare;
-pub(crate) use run::run;
+pub(crate) use start::run;

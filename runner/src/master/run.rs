@@ -3,32 +3,24 @@
 use super::control::Control;
 use super::flood::Flood;
 use super::live::{Live, Word};
-use super::prepare::{Prepared, Server};
+use super::prepare::Server;
 use super::record::Record;
-use super::report::{call_hook, log_listeners};
 use super::wait::{Happened, wait};
 use crate::config::MasterConfig;
-use crate::error::Result;
-use crate::hooks::{Hooks, Master, ServerInfo};
-use crate::listener::Listeners;
-use crate::os::daemon::{self, Launcher};
+use crate::hooks::{Hooks, Master};
+use crate::os::daemon::Launcher;
 use crate::os::image::Image;
 use crate::os::oom::OomWatch;
-use crate::os::orphans;
 use crate::os::pidfile::PidFile;
 use crate::os::process::Signal;
 use crate::os::signal::Signals;
-use crate::os::stdio::{Stdio, open_input, open_output};
-use crate::os::title::{self, Title};
-use crate::spec::{ExitStatus, Spawn, Term};
+use crate::os::title::Title;
+use crate::spec::{ExitStatus, Term};
 use crate::supervisor::{
-    Action, Command, Event, Generation, Leave, Pid, Recycle, Scale, ServerSettings, Settings,
-    SlotId, Stop, Supervisor, Time,
+    Action, Command, Event, Generation, Leave, Pid, Recycle, Scale, SlotId, Stop, Supervisor, Time,
 };
 use nix::sys::signal::Signal as Number;
 use std::collections::BTreeMap;
-use std::io;
-use std::path::Path;
 use std::time::Instant;
 
 /// The state of the master process; the supervisor knows nothing of it.
@@ -60,109 +52,9 @@ pub(super) struct MasterProcess {
     pub(super) began: Instant,
 }
 
-/// Whoever started process 1 waits for just this process, and its end is that of all others.
-const NO_DAEMON: &str = "as process 1 there is nobody to return to; use `run`, without `daemonize`";
-
-/// Runs the program until it has stopped; what it returns is its exit code.
-///
-/// With `daemonize` the caller's process waits for READY and exits; this returns in the daemon.
-pub(crate) fn run(
-    mut prepared: Prepared,
-    hooks: Box<dyn Hooks>,
-) -> std::result::Result<u8, String> {
-    let mut pid_file = prepared.pid_file.take();
-    let control = prepared.control.take();
-    let mut launcher = None;
-    match begin(prepared, hooks, &mut pid_file, &mut launcher) {
-        Ok(mut master) => {
-            master.launcher = launcher;
-            master.pid_file = pid_file;
-            master.control = control.map(Control::new);
-            Ok(master.run())
-        }
-        Err(reason) => {
-            if let Some(control) = control {
-                control.remove();
-            }
-            if let Some(pid_file) = pid_file {
-                pid_file.remove();
-            }
-            if let Some(launcher) = launcher {
-                launcher.failed(&reason);
-            }
-            Err(reason)
-        }
-    }
-}
-
-fn begin(
-    prepared: Prepared,
-    hooks: Box<dyn Hooks>,
-    pid_file: &mut Option<PidFile>,
-    launcher: &mut Option<Launcher>,
-) -> std::result::Result<MasterProcess, String> {
-    if prepared.config.daemonize.value {
-        if orphans::is_init() {
-            return Err(NO_DAEMON.to_owned());
-        }
-        *launcher = Some(daemon::detach().map_err(|error| error.to_string())?);
-    }
-    // Before anybody can learn the pid: a signal that came earlier would be the end.
-    let signals = Signals::block(orphans::are_inherited());
-    let signals = signals.map_err(|error| format!("cannot block signals: {error}"))?;
-    if let Some(pid_file) = pid_file {
-        let written = pid_file.write();
-        written.map_err(|error| format!("cannot write the pid file: {error}"))?;
-    }
-    MasterProcess::new(prepared, hooks, signals).map_err(|error| format!("cannot start: {error}"))
-}
-
 impl MasterProcess {
-    fn new(prepared: Prepared, hooks: Box<dyn Hooks>, signals: Signals) -> Result<Self> {
-        let Prepared { config, servers, stdio, pid_file, control } = prepared;
-        let image = match config.spawn.value {
-            Spawn::Fork => None,
-            Spawn::Exec => Some(Image::of_this_process()?),
-        };
-        let title = Title::prepare();
-        let name = format!("{}: master", config.name.value);
-        title::name_process(&name);
-        if let Some(title) = title {
-            title.set(&name);
-        }
-        log_listeners(&servers);
-        if config.daemonize.value { fill(stdio)? } else { stdio }.redirect()?;
-        if image.is_none() {
-            call_hook("preload", Some(&signals), || hooks.preload())?;
-        }
-        let info = describe(&config.name.value, &servers);
-        let settings: Vec<_> = servers.iter().map(supervisor_settings).collect();
-        let flood = Flood::new(servers.len());
-        let began = Instant::now();
-        Ok(Self {
-            supervisor: Supervisor::new(began.elapsed(), Settings::default(), &settings),
-            servers,
-            live: Live::new(),
-            hooks,
-            info,
-            title,
-            image,
-            signals: Some(signals),
-            pid_file,
-            control: control.map(Control::new),
-            record: Record::default(),
-            last_requests: BTreeMap::new(),
-            launcher: None,
-            failed: None,
-            config,
-            flood,
-            reopening: None,
-            oom: OomWatch::new(),
-            began,
-        })
-    }
-
-    fn run(&mut self) -> u8 {
+    /// Supervises until the program has stopped; what it returns is its exit code.
+    pub(super) fn run(&mut self) -> u8 {
         loop {
             self.steer();
             while let Some(action) = self.supervisor.poll_action() {
@@ -325,11 +217,7 @@ impl MasterProcess {
     }
 
     /// Forks a worker, in a slot that gets its sockets if it is new.
-    fn make_worker(
-        &mut self,
-        slot: SlotId,
-        generation: Generation,
-    ) -> std::result::Result<i32, String> {
+    fn make_worker(&mut self, slot: SlotId, generation: Generation) -> Result<i32, String> {
         let listeners = &mut self.servers[slot.server].listeners;
         listeners
             .grow(slot.slot + 1)
@@ -368,44 +256,5 @@ impl MasterProcess {
             launcher.failed(&format!("cannot start: {reason}"));
         }
         code.max(1)
-    }
-}
-
-/// A daemon has no terminal: streams that are not redirected go to /dev/null.
-fn fill(stdio: Stdio) -> io::Result<Stdio> {
-    let null = Path::new("/dev/null");
-    Ok(Stdio {
-        stdin: Some(stdio.stdin.map_or_else(|| open_input(null), Ok)?),
-        stdout: Some(stdio.stdout.map_or_else(|| open_output(null), Ok)?),
-        stderr: Some(stdio.stderr.map_or_else(|| open_output(null), Ok)?),
-    })
-}
-
-fn describe(name: &str, servers: &[Server]) -> Master {
-    let info = |server: &Server| ServerInfo {
-        name: server.config.name.value.clone(),
-        kind: server.config.kind,
-        addresses: server.listeners.addresses().to_vec(),
-        workers: server.config.settings.workers.value.initial(),
-    };
-    Master { name: name.to_owned(), servers: servers.iter().map(info).collect() }
-}
-
-pub(super) fn supervisor_settings(server: &Server) -> ServerSettings {
-    let settings = &server.config.settings;
-    ServerSettings {
-        workers: settings.workers.value.initial(),
-        bounds: settings.workers.value.bounds(),
-        elastic: settings.workers.value.is_elastic(),
-        start_timeout: settings.start_timeout.value,
-        drain_timeout: settings.drain_timeout.value,
-        retire_delay: Listeners::LATEST_ARRIVAL,
-        heartbeat_timeout: settings.heartbeat_timeout.value,
-        max_lifetime: settings.max_lifetime.as_ref().map(|it| it.value),
-        max_memory: settings.max_memory.as_ref().map(|it| it.value),
-        max_restarts: settings.max_restarts.as_ref().map(|it| it.value),
-        restart_window: settings.restart_window.value,
-        max_surge: settings.max_surge.value,
-        max_unavailable: settings.max_unavailable.value,
     }
 }

@@ -1,0 +1,191 @@
+//! From everything in hand to the loop, and from a failure on the way back to nothing.
+
+use super::control::Control;
+use super::flood::Flood;
+use super::live::Live;
+use super::prepare::{Prepared, Server};
+use super::record::Record;
+use super::report::{call_hook, log_listeners};
+use super::run::MasterProcess;
+use crate::error::Result;
+use crate::hooks::{Hooks, Master, ServerInfo};
+use crate::listener::Listeners;
+use crate::os::daemon::{self, Launcher};
+use crate::os::image::Image;
+use crate::os::local::LocalListener;
+use crate::os::oom::OomWatch;
+use crate::os::pidfile::PidFile;
+use crate::os::signal::Signals;
+use crate::os::stdio::{Stdio, open_input, open_output};
+use crate::os::title::{self, Title};
+use crate::os::{clock, orphans};
+use crate::spec::Spawn;
+use crate::supervisor::{ServerSettings, Settings, Supervisor};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::process;
+use std::time::Instant;
+
+/// Whoever started process 1 waits for just this process, and its end is that of all others.
+const NO_DAEMON: &str = "as process 1 there is nobody to return to; use `run`, without `daemonize`";
+
+/// What others find the program by, and who waits for it: to be given back by a start that fails.
+struct Claims {
+    pid_file: Option<PidFile>,
+    control: Option<LocalListener>,
+    launcher: Option<Launcher>,
+}
+
+/// What the process has become.
+struct Outfit {
+    signals: Signals,
+    image: Option<Image>,
+    title: Option<Title>,
+}
+
+/// Runs the program until it has stopped; what it returns is its exit code.
+///
+/// With `daemonize` the caller's process waits for READY and exits; this returns in the daemon.
+pub(crate) fn run(
+    mut prepared: Prepared,
+    hooks: Box<dyn Hooks>,
+) -> std::result::Result<u8, String> {
+    let (pid_file, control) = (prepared.pid_file.take(), prepared.control.take());
+    let mut claims = Claims { pid_file, control, launcher: None };
+    match begin(&mut prepared, &*hooks, &mut claims) {
+        Ok(outfit) => Ok(MasterProcess::new(prepared, hooks, outfit, claims).run()),
+        Err(reason) => {
+            claims.give_back(&reason);
+            Err(reason)
+        }
+    }
+}
+
+impl Claims {
+    fn give_back(self, reason: &str) {
+        if let Some(control) = self.control {
+            control.remove();
+        }
+        if let Some(pid_file) = self.pid_file {
+            pid_file.remove();
+        }
+        if let Some(launcher) = self.launcher {
+            launcher.failed(reason);
+        }
+    }
+}
+
+/// Becomes the master, a daemon if it shall be one.
+fn begin(
+    prepared: &mut Prepared,
+    hooks: &dyn Hooks,
+    claims: &mut Claims,
+) -> std::result::Result<Outfit, String> {
+    if prepared.config.daemonize.value {
+        if orphans::is_init() {
+            return Err(NO_DAEMON.to_owned());
+        }
+        claims.launcher = Some(daemon::detach().map_err(|error| error.to_string())?);
+    }
+    // Before anybody can learn the pid: a signal that came earlier would be the end.
+    let signals = Signals::block(orphans::are_inherited());
+    let signals = signals.map_err(|error| format!("cannot block signals: {error}"))?;
+    if let Some(pid_file) = &mut claims.pid_file {
+        let written = pid_file.write();
+        written.map_err(|error| format!("cannot write the pid file: {error}"))?;
+    }
+    equip(prepared, hooks, signals).map_err(|error| format!("cannot start: {error}"))
+}
+
+fn equip(prepared: &mut Prepared, hooks: &dyn Hooks, signals: Signals) -> Result<Outfit> {
+    let config = &prepared.config;
+    let image = match config.spawn.value {
+        Spawn::Fork => None,
+        Spawn::Exec => Some(Image::of_this_process()?),
+    };
+    let title = Title::prepare();
+    let name = format!("{}: master", config.name.value);
+    title::name_process(&name);
+    if let Some(title) = title {
+        title.set(&name);
+    }
+    log_listeners(&prepared.servers);
+    let stdio = std::mem::take(&mut prepared.stdio);
+    if config.daemonize.value { fill(stdio)? } else { stdio }.redirect()?;
+    if image.is_none() {
+        call_hook("preload", Some(&signals), || hooks.preload())?;
+    }
+    Ok(Outfit { signals, image, title })
+}
+
+impl MasterProcess {
+    fn new(prepared: Prepared, hooks: Box<dyn Hooks>, outfit: Outfit, claims: Claims) -> Self {
+        let Prepared { config, servers, .. } = prepared;
+        let each: Vec<_> = servers.iter().map(supervisor_settings).collect();
+        // Programs that were started together shall not do everything in the same moment.
+        let seed = clock::monotonic().as_nanos() as u64 ^ u64::from(process::id());
+        let all = Settings { seed, ..Settings::default() };
+        let began = Instant::now();
+        Self {
+            supervisor: Supervisor::new(began.elapsed(), all, &each),
+            info: describe(&config.name.value, &servers),
+            flood: Flood::new(servers.len()),
+            servers,
+            live: Live::new(),
+            hooks,
+            title: outfit.title,
+            image: outfit.image,
+            signals: Some(outfit.signals),
+            pid_file: claims.pid_file,
+            control: claims.control.map(Control::new),
+            launcher: claims.launcher,
+            record: Record::default(),
+            last_requests: BTreeMap::new(),
+            failed: None,
+            config,
+            reopening: None,
+            oom: OomWatch::new(),
+            began,
+        }
+    }
+}
+
+/// A daemon has no terminal: streams that are not redirected go to /dev/null.
+fn fill(stdio: Stdio) -> io::Result<Stdio> {
+    let null = Path::new("/dev/null");
+    Ok(Stdio {
+        stdin: Some(stdio.stdin.map_or_else(|| open_input(null), Ok)?),
+        stdout: Some(stdio.stdout.map_or_else(|| open_output(null), Ok)?),
+        stderr: Some(stdio.stderr.map_or_else(|| open_output(null), Ok)?),
+    })
+}
+
+fn describe(name: &str, servers: &[Server]) -> Master {
+    let info = |server: &Server| ServerInfo {
+        name: server.config.name.value.clone(),
+        kind: server.config.kind,
+        addresses: server.listeners.addresses().to_vec(),
+        workers: server.config.settings.workers.value.initial(),
+    };
+    Master { name: name.to_owned(), servers: servers.iter().map(info).collect() }
+}
+
+pub(super) fn supervisor_settings(server: &Server) -> ServerSettings {
+    let settings = &server.config.settings;
+    ServerSettings {
+        workers: settings.workers.value.initial(),
+        bounds: settings.workers.value.bounds(),
+        elastic: settings.workers.value.is_elastic(),
+        start_timeout: settings.start_timeout.value,
+        drain_timeout: settings.drain_timeout.value,
+        retire_delay: Listeners::LATEST_ARRIVAL,
+        heartbeat_timeout: settings.heartbeat_timeout.value,
+        max_lifetime: settings.max_lifetime.as_ref().map(|it| it.value),
+        max_memory: settings.max_memory.as_ref().map(|it| it.value),
+        max_restarts: settings.max_restarts.as_ref().map(|it| it.value),
+        restart_window: settings.restart_window.value,
+        max_surge: settings.max_surge.value,
+        max_unavailable: settings.max_unavailable.value,
+    }
+}
