@@ -20,8 +20,8 @@ pub(in crate::supervisor) struct Witness {
     harsh: bool,
     /// How many of each server were aborted by what happens now.
     aborted: Vec<u32>,
-    /// The most workers that each server was to have while this happens.
-    targets: Vec<u32>,
+    /// The least and the most workers that each server was to have while this happens.
+    targets: Vec<(u32, u32)>,
     forks: BTreeMap<SlotId, Forks>,
     reloads: usize,
     outcomes: Vec<(Generation, bool)>,
@@ -42,7 +42,7 @@ impl Witness {
             forked: 0,
             harsh: false,
             aborted: vec![0; servers],
-            targets: vec![0; servers],
+            targets: vec![(u32::MAX, 0); servers],
             forks: BTreeMap::new(),
             reloads: 0,
             outcomes: Vec::new(),
@@ -52,12 +52,13 @@ impl Witness {
     pub(super) fn begin(&mut self, harsh: bool, supervisor: &Supervisor) {
         self.harsh = harsh;
         self.aborted.fill(0);
-        self.targets.fill(0);
+        self.targets.fill((u32::MAX, 0));
         self.scaled(supervisor);
     }
 
     pub(super) fn scaled(&mut self, supervisor: &Supervisor) {
-        for (most, server) in self.targets.iter_mut().zip(supervisor.status()) {
+        for ((least, most), server) in self.targets.iter_mut().zip(supervisor.status()) {
+            *least = server.target.min(*least);
             *most = server.target.max(*most);
         }
     }
@@ -135,10 +136,11 @@ impl World {
         if self.witness.harsh || self.stopping {
             return;
         }
-        let states = self.servers.iter().zip(self.supervisor.status());
+        let states = self.servers.iter().zip(self.supervisor.status()).zip(&self.witness.targets);
         let counts = before.iter().zip(self.serving()).zip(&self.witness.aborted);
-        for ((server, status), ((before, after), aborted)) in states.zip(counts) {
-            let needed = status.target.saturating_sub(budget(server, status.target).1);
+        for (((server, status), (least, _)), ((before, after), aborted)) in states.zip(counts) {
+            let target = status.target.min(*least);
+            let needed = target.saturating_sub(budget(server, target).1);
             let least = needed.min(*before).saturating_sub(*aborted);
             assert!(least <= after, "{before} served, {after} do: {:?}", self.processes);
         }
@@ -215,7 +217,7 @@ impl World {
         let starting = self.processes.values().filter(|it| it.is_starting());
         let successors = starting.filter(|it| it.slot.server == server && serves(it.slot)).count();
         // The fork may have been wanted before there were to be fewer workers.
-        let target = self.target(server).max(self.witness.targets[server]);
+        let target = self.target(server).max(self.witness.targets[server].1);
         let surge = budget(&self.servers[server], target).0;
         assert!(successors < surge as usize, "{successors} and one more successors");
     }
