@@ -83,8 +83,8 @@ impl Stage {
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         let (noun, detail) = rest.split_once(' ').unwrap_or((rest, ""));
         match verb {
-            "servers" => self.begin(rest.split(' ').map(server).collect()),
-            "server" => self.begin(vec![server(rest)]),
+            "servers" => self.begin(&rest.split(' ').map(server).collect::<Vec<_>>()),
+            "server" => self.begin(&[server(rest)]),
             "ready" => {
                 for pid in self.pids(rest, |state| state == State::Starting) {
                     self.tell(Event::Ready { pid });
@@ -143,9 +143,9 @@ impl Stage {
         }
     }
 
-    fn begin(&mut self, servers: Vec<ServerSettings>) {
+    fn begin(&mut self, servers: &[ServerSettings]) {
         let settings = Settings { jitter_percent: 0, ..Settings::default() };
-        self.supervisor = Some(Supervisor::new(self.now, settings, &servers));
+        self.supervisor = Some(Supervisor::new(self.now, settings, servers));
         self.act("");
     }
 

@@ -88,5 +88,5 @@ pub(in crate::supervisor) fn ending(kind: usize) -> Ending {
         ExitStatus::Code(0),
         ExitStatus::Code(78),
     ][kind % 5];
-    Ending { status, core: kind % 2 == 0, out_of_memory: status == ExitStatus::Signal(9) }
+    Ending { status, core: kind.is_multiple_of(2), out_of_memory: status == ExitStatus::Signal(9) }
 }
