@@ -145,12 +145,8 @@ impl Stage {
     }
 
     fn begin(&mut self, servers: &[ServerSettings]) {
-<<<<<<< HEAD
         let settings =
             Settings { jitter_percent: 0, drain_margin: Time::from_secs(1), ..Settings::default() };
-=======
-        let settings = Settings { jitter_percent: 0, ..Settings::default() };
->>>>>>> wip-proof
         self.supervisor = Some(Supervisor::new(self.now, settings, servers));
         self.act("");
     }
