@@ -1,9 +1,10 @@
 //! A program whose workers tell what they are allowed and limited to, and try to get more.
 
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Gid, Uid, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, getgroups, getresgid, getresuid};
 use runner::http;
 use runner::prelude::*;
+use runner_tests::regain;
 use rustix::process::{Resource, getpriority_process, getrlimit};
 use std::net::TcpListener;
 use std::process::Command;
@@ -55,17 +56,4 @@ fn sight() -> Result<String> {
         getrlimit(Resource::Nofile).current,
         std::env::current_dir()?.display(),
     ))
-}
-
-/// Which ids of root this process can take.
-fn regain() -> String {
-    let (user, group) = (Uid::from_raw(0), Gid::from_raw(0));
-    let attempts = [
-        ("uid", setresuid(user, user, user)),
-        ("gid", setresgid(group, group, group)),
-        ("groups", setgroups(&[group])),
-    ];
-    let taken = attempts.iter().filter(|(_, result)| result.is_ok());
-    let names: Vec<_> = taken.map(|(name, _)| *name).collect();
-    format!("regained: {}", names.join(" "))
 }

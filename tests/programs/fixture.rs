@@ -2,6 +2,7 @@
 
 use runner::http;
 use runner::prelude::*;
+use runner_tests::regain;
 use std::process::Child;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
@@ -280,20 +281,6 @@ async fn fail_as_told(worker: &Worker) -> Result<()> {
         "configuration" => Err(Error::configuration("no such database")),
         _ => Ok(()),
     }
-}
-
-/// Which ids of root this process can take.
-fn regain() -> String {
-    use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
-    let (user, group) = (Uid::from_raw(0), Gid::from_raw(0));
-    let attempts = [
-        ("uid", setresuid(user, user, user)),
-        ("gid", setresgid(group, group, group)),
-        ("groups", setgroups(&[group])),
-    ];
-    let taken = attempts.iter().filter(|(_, result)| result.is_ok());
-    let names: Vec<_> = taken.map(|(name, _)| *name).collect();
-    format!("regained: {}", names.join(" "))
 }
 
 /// What a handler should not do.

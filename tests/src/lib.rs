@@ -4,6 +4,7 @@ mod client;
 mod inspect;
 mod pinned;
 mod printed;
+mod privilege;
 mod program;
 mod random;
 mod raw;
@@ -15,6 +16,7 @@ pub use inspect::{
     wait_until_gone, works_in,
 };
 pub use pinned::Pinned;
+pub use privilege::regain;
 pub use program::{Daemon, Ended, Program, Start, Worker, workers_of};
 pub use random::Random;
 pub use raw::{Raw, Rest, cpu_time, limit_descriptors, memory, try_limit_descriptors};

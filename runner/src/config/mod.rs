@@ -22,7 +22,7 @@ pub(crate) use options::{
 };
 pub(crate) use origin::{Origin, Sourced};
 pub(crate) use suggest::suggestion;
-pub(crate) use value::Context;
+pub(crate) use value::{Context, SOCKET_PATH_MAX};
 
 use crate::spec::{Kind, Share, snake_case};
 use layers::Layers;

@@ -3,11 +3,11 @@
 use super::confine::confine;
 use super::errors::Errors;
 use super::logs::Streams;
-use crate::config::{Config, MasterConfig, ServerConfig, Sourced};
+use crate::config::{Config, MasterConfig, SOCKET_PATH_MAX, ServerConfig, Sourced};
 use crate::control::control_path;
 use crate::listener::{BindError, Listeners, Request};
 use crate::os::daemon;
-use crate::os::local::{self, LocalListener};
+use crate::os::local::LocalListener;
 use crate::os::pidfile::{PidFile, PidFileError};
 use crate::os::stdio::Stdio;
 use crate::server::{Limits, Serve};
@@ -142,10 +142,9 @@ fn lock_pid_file(path: &Sourced<PathBuf>) -> Result<PidFile, Vec<String>> {
 fn listen_for_control(path: &Sourced<PathBuf>, errors: &mut Errors) -> Option<LocalListener> {
     let shown = path.value.display();
     let length = path.value.as_os_str().len();
-    let listener = if length > local::PATH_MAX {
+    let listener = if length > SOCKET_PATH_MAX {
         Err(format!(
-            "`{shown}` has {length} bytes, and the path of a socket may have {}",
-            local::PATH_MAX
+            "`{shown}` has {length} bytes, and the path of a socket may have {SOCKET_PATH_MAX}"
         ))
     } else {
         let explain = |error| format!("cannot listen at `{shown}`: {error}");

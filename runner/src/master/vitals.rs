@@ -14,7 +14,7 @@ impl MasterProcess {
     pub(super) fn last_heartbeat(&mut self, pid: Pid) -> Duration {
         // Whatever was killed before has been asked about, or was none of ours.
         self.oom.kills_since_last();
-        let now = self.began.elapsed();
+        let now = self.now();
         let Some(worker) = self.live.get_mut(&pid.0) else {
             return now;
         };

@@ -12,9 +12,6 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The longest path of a socket in bytes: `sun_path` has 108, the last of which is 0 (unix(7)).
-pub(crate) const PATH_MAX: usize = 107;
-
 /// How many connections wait to be accepted; more are told to try again.
 const BACKLOG: i32 = 16;
 

@@ -98,15 +98,16 @@ impl Server {
             slot.let_go(now, actions);
         }
         let mut spare = count(&self.slots, Slot::is_serving).saturating_sub(needed);
+        let goes =
+            |slot: &&mut Slot| slot.is_surplus() || slot.wants_successor(generation, reloading);
+        let mut slots: Vec<_> = self.slots.iter_mut().filter(goes).collect();
         // The oldest first, or those that are due again soon would leave no budget to the others.
-        let mut slots: Vec<_> = self.slots.iter_mut().collect();
         slots.sort_by_key(|slot| slot.held_since());
         for slot in slots {
-            let renewed = slot.wants_successor(generation, reloading);
-            if renewed && surge > 0 {
+            if surge > 0 && !slot.is_surplus() {
                 slot.replace(generation, actions);
                 surge -= 1;
-            } else if (renewed || slot.is_surplus()) && spare > 0 {
+            } else if spare > 0 {
                 slot.retire(Some(now.saturating_add(self.settings.retire_delay)));
                 spare -= 1;
             }

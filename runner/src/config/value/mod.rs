@@ -14,7 +14,7 @@ pub(crate) use address::AddressList;
 pub(crate) use capabilities::Capabilities;
 pub(crate) use number::{Number, Octal};
 pub(crate) use quantity::{HOUR, Size, Time};
-pub(crate) use text::{AbsolutePath, Choice, FilePath, SocketPath, Switch, Text};
+pub(crate) use text::{AbsolutePath, Choice, FilePath, SOCKET_PATH_MAX, SocketPath, Switch, Text};
 pub(crate) use workers::WorkerCount;
 
 use super::error::printable;

@@ -95,13 +95,11 @@ impl OptionValue for AbsolutePath {
     }
 }
 
+/// The longest path of a socket in bytes: `sun_path` has 108, the last of which is 0 (unix(7)).
+pub(crate) const SOCKET_PATH_MAX: usize = 107;
+
 /// The path of a unix socket; a relative one starts where the program was started.
 pub(crate) struct SocketPath;
-
-impl SocketPath {
-    /// `sun_path` has 108 bytes, the last one for a NUL; see unix(7).
-    const BYTES_MAX: usize = 107;
-}
 
 impl OptionValue for SocketPath {
     type Declared = PathBuf;
@@ -114,10 +112,9 @@ impl OptionValue for SocketPath {
     fn validate(path: PathBuf, context: &Context) -> Result<PathBuf, String> {
         let path = FilePath::validate(path, context)?;
         let bytes = path.as_os_str().len();
-        if Self::BYTES_MAX < bytes {
-            let most = Self::BYTES_MAX;
+        if SOCKET_PATH_MAX < bytes {
             return Err(format!(
-                "the path of a socket has at most {most} bytes, and this one has {bytes} from the root on"
+                "the path of a socket has at most {SOCKET_PATH_MAX} bytes, and this one has {bytes} from the root on"
             ));
         }
         Ok(path)
