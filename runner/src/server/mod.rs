@@ -23,6 +23,10 @@ pub(crate) use worker::{Identity, Shutdown};
 /// How long a client may hold up a message, taking nothing of an answer for example.
 const STALL_MAX: Duration = Duration::from_secs(60);
 
+/// How long what a client still sends is read and thrown away after the last answer, so that this
+/// is not lost with a reset.
+const LINGER_MAX: Duration = Duration::from_secs(30);
+
 /// What every handler has beside the events of its protocol.
 ///
 /// The attribute macros implement it; written by hand, an empty impl does.

@@ -12,6 +12,7 @@ pub(super) struct RequestBody {
     body: Incoming,
     conn: Conn,
     awaited: bool,
+    ended: bool,
 }
 
 impl RequestBody {
@@ -20,7 +21,7 @@ impl RequestBody {
         if body.is_end_stream() {
             return Body::empty();
         }
-        Body::new(Self { body, conn: conn.clone(), awaited: false })
+        Body::new(Self { body, conn: conn.clone(), awaited: false, ended: false })
     }
 }
 
@@ -28,6 +29,9 @@ impl Drop for RequestBody {
     fn drop(&mut self) {
         if self.awaited {
             self.conn.advance();
+        }
+        if !self.ended && !self.body.is_end_stream() {
+            self.conn.abandon_body();
         }
     }
 }
@@ -42,6 +46,7 @@ impl hyper::body::Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context);
         self.awaited = frame.is_pending();
+        self.ended = matches!(frame, Poll::Ready(None));
         if self.awaited {
             self.conn.stall();
         } else {

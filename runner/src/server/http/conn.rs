@@ -31,6 +31,8 @@ struct Inner {
     phase: AtomicU8,
     /// Whether a message is held up by the client.
     stalled: AtomicBool,
+    /// Whether nobody will read the rest of the last request's body.
+    body_abandoned: AtomicBool,
     /// When the phase began or last made progress, in milliseconds of [`clock::now`].
     since: AtomicU64,
     close: AtomicU8,
@@ -71,6 +73,7 @@ impl Conn {
             worker,
             phase: AtomicU8::new(Phase::New as u8),
             stalled: AtomicBool::new(false),
+            body_abandoned: AtomicBool::new(false),
             since: AtomicU64::new(millis(clock::now())),
             close: AtomicU8::new(Close::No as u8),
             changed: Notify::new(),
@@ -134,6 +137,7 @@ impl Conn {
     pub(super) fn begin_request(&self, method: &Method, uri: &Uri) -> Busy {
         let worker = self.worker();
         worker.served(worker.row().request_begun(method.as_str(), uri.path()));
+        self.0.body_abandoned.store(false, Relaxed);
         self.0.phase.store(Phase::Busy as u8, Relaxed);
         Busy(self.clone())
     }
@@ -143,6 +147,16 @@ impl Conn {
         if matches!(self.phase(), Phase::New | Phase::Idle) {
             self.enter(Phase::Head);
         }
+    }
+
+    /// Nobody will read the rest of the request's body.
+    pub(super) fn abandon_body(&self) {
+        self.0.body_abandoned.store(true, Relaxed);
+    }
+
+    /// Whether the client sends what nobody will read.
+    pub(super) fn is_sent_more(&self) -> bool {
+        self.0.body_abandoned.load(Relaxed)
     }
 
     /// Everything is sent, and only the client's own end is awaited.

@@ -5,13 +5,16 @@
 //! (`pipeline_flush`), but then takes any amount of a body without waiting for the client, and
 //! sends no answer while the next request is incomplete, not even before it closes.
 
+use super::clock;
 use super::conn::Conn;
+use crate::server::LINGER_MAX;
 use bytes::{Buf, BytesMut};
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -34,8 +37,8 @@ struct Inner {
     read_closed: bool,
     /// We have ended ours.
     write_closed: bool,
-    /// Something arrived that nobody will read.
-    unread: bool,
+    /// Since when things arrive that nobody will read.
+    unread_since: Option<Duration>,
 }
 
 impl Socket {
@@ -46,7 +49,7 @@ impl Socket {
             gathered: BytesMut::new(),
             read_closed: false,
             write_closed: false,
-            unread: false,
+            unread_since: None,
         })))
     }
 
@@ -89,17 +92,30 @@ impl Inner {
             let mut buffer = ReadBuf::uninit(&mut sink);
             match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
                 Poll::Ready(Ok(())) if buffer.filled().is_empty() => self.read_closed = true,
-                Poll::Ready(Ok(())) if self.unread => {}
-                Poll::Ready(Ok(())) => {
-                    self.unread = true;
-                    self.conn.linger();
-                }
+                Poll::Ready(Ok(())) => self.discarded(),
                 Poll::Ready(Err(_)) => self.read_closed = true,
-                Poll::Pending if self.unread => return Poll::Pending,
+                Poll::Pending if self.unread_since.is_some() => return Poll::Pending,
+                Poll::Pending if self.conn.is_sent_more() => {
+                    self.discarded();
+                    return Poll::Pending;
+                }
                 Poll::Pending => return Poll::Ready(()),
             }
         }
         Poll::Ready(())
+    }
+
+    /// Gives the client more time to notice, though not for ever.
+    fn discarded(&mut self) {
+        let now = clock::now();
+        match self.unread_since {
+            None => {
+                self.unread_since = Some(now);
+                self.conn.linger();
+            }
+            Some(since) if now.saturating_sub(since) < LINGER_MAX => self.conn.advance(),
+            Some(_) => self.read_closed = true,
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 /// the client sent before it knew.
 const DRAIN_GRACE: Duration = Duration::from_millis(500);
 
-/// How long to wait for the client's own end while it still sends what nobody reads.
-const LINGER: Duration = Duration::from_secs(1);
+/// How long to wait for more from a client that sent what nobody reads, or for its own end.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// The limits of time that connections have.
 #[derive(Clone, Copy, Debug)]
@@ -118,8 +118,8 @@ mod tests {
         check("idle", &conn, Some(3000), Some(3500));
 
         conn.linger();
-        check("lingering", &conn, None, Some(1000));
-        check("lingering", &conn, Some(100), Some(1000));
+        check("lingering", &conn, None, Some(2000));
+        check("lingering", &conn, Some(100), Some(2000));
     }
 
     /// A connection looked at for the last phase is not too late for the next.

@@ -5,7 +5,7 @@ use super::handler::Handler;
 use crate::error::{Error, Result};
 use crate::server::admission::Protocol;
 use crate::server::run::{Limits, Session, run};
-use crate::server::{STALL_MAX, Serve, Worker, catch_panic, notify};
+use crate::server::{LINGER_MAX, STALL_MAX, Serve, Worker, catch_panic, notify};
 use bytes::{BufMut, BytesMut};
 use futures_util::FutureExt;
 use socket2::SockRef;
@@ -22,8 +22,9 @@ use tokio::time::{sleep, timeout};
 /// before it knew.
 const DRAIN_GRACE: Duration = Duration::from_millis(100);
 
-/// How long to wait for the client's own end after ours: a socket closed with unread data resets
-/// the connection, and the client could lose what was sent last (RFC 9293, section 3.10.4).
+/// How long to wait for more from the client, or its own end, after ours: a socket closed with
+/// unread data resets the connection, and the client could lose what was sent last (RFC 9293,
+/// section 3.10.4).
 const LINGER: Duration = Duration::from_millis(500);
 
 /// How much is read at once at first; twice that after each read that filled the buffer.
@@ -174,7 +175,7 @@ async fn finish(conn: &Conn) {
         flushed = flush(conn) => flushed,
     };
     if flushed && SockRef::from(conn.stream()).shutdown(Shutdown::Write).is_ok() {
-        let _ = timeout(LINGER, discard(conn.stream())).await;
+        let _ = timeout(LINGER_MAX, discard(conn.stream())).await;
     }
     conn.close_now();
 }
@@ -192,9 +193,9 @@ async fn flush(conn: &Conn) -> bool {
     }
 }
 
-/// Reads until the client has ended its side.
+/// Reads until the client has ended its side or is silent.
 async fn discard(stream: &TcpStream) {
-    while stream.readable().await.is_ok() {
+    while let Ok(Ok(())) = timeout(LINGER, stream.readable()).await {
         // Made anew each time, so that it is no part of every connection's state.
         let mut sink = [0; 16 * 1024];
         match stream.try_read(&mut sink) {
