@@ -206,6 +206,6 @@ pub use runner_macros::master;
 pub use runner_macros::server;
 pub use server::{Connection, Lifecycle, Worker, http, tcp};
 pub use spec::{
-    Accept, Addresses, Capability, CpuAffinity, ExitStatus, Kind, Limit, Share, Spawn, Term,
-    Workers,
+    Accept, Address, Addresses, Capability, CpuAffinity, ExitStatus, Kind, Limit, NoAddress, Share,
+    Spawn, Term, Workers,
 };

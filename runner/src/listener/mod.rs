@@ -2,7 +2,10 @@
 //! and slot, and kept open by it across the death, restart and reload of any worker. A connection
 //! in the queue of one is never lost with a worker.
 
+mod socket;
 mod steer;
+
+pub(crate) use socket::Listener;
 
 use crate::os::tcp::{defer_accept, queued};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -113,9 +116,10 @@ impl Listeners {
     }
 
     /// Takes the sockets of one slot out; for the worker in that slot, which drops the others.
-    pub(crate) fn take(&mut self, slot: u32) -> Vec<TcpListener> {
+    pub(crate) fn take(&mut self, slot: u32) -> Vec<Listener> {
         let slot = usize::try_from(slot).ok().and_then(|slot| self.slots.get_mut(slot));
-        slot.map(std::mem::take).unwrap_or_default()
+        let sockets = slot.map(std::mem::take).unwrap_or_default();
+        sockets.into_iter().map(|socket| Listener::new(socket.into(), false)).collect()
     }
 
     /// What was bound, with the real port where 0 was asked for.
@@ -189,7 +193,7 @@ mod tests {
         let addresses = listeners.addresses().to_vec();
         for slot in 0..3 {
             let bound: Vec<_> =
-                listeners.take(slot).iter().map(|l| l.local_addr().unwrap()).collect();
+                listeners.take(slot).iter().map(|l| l.address().unwrap().ip().unwrap()).collect();
             assert_eq!(bound, addresses);
         }
         assert!(listeners.take(3).is_empty());

@@ -6,10 +6,10 @@ use super::quota::Quota;
 use super::worker::{Identity, Shutdown, Worker};
 use super::{Lifecycle, catch_panic, notify};
 use crate::error::{Error, Result};
+use crate::listener::Listener;
 use crate::scoreboard::Row;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
-use std::net::TcpListener;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(crate) struct Limits {
 pub(crate) struct Session {
     pub(crate) identity: Identity,
     pub(crate) limits: Limits,
-    pub(crate) listeners: Vec<TcpListener>,
+    pub(crate) listeners: Vec<Listener>,
     /// Where it is counted what the worker does.
     pub(crate) row: Row,
     pub(crate) quota: Quota,
@@ -64,7 +64,8 @@ pub(crate) async fn run<P: Protocol>(
 
     let accepting = TaskTracker::new();
     for listener in listeners {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let listener =
+            tokio::net::TcpListener::from_std(std::os::fd::OwnedFd::from(listener).into())?;
         accepting.spawn(accept(listener, admission.clone()));
     }
     accepting.close();
@@ -113,6 +114,7 @@ mod tests {
     use crate::scoreboard::Counts;
     use crate::server::{http, tcp};
     use bytes::Bytes;
+    use std::net::TcpListener;
     use std::sync::mpsc::channel;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
@@ -147,7 +149,7 @@ mod tests {
                 header_timeout: patience,
                 receive_buffer: 1024,
             },
-            listeners: vec![listener],
+            listeners: vec![Listener::new(listener.into(), false)],
             row: row.clone(),
             quota: Quota::new(most, move || tell.send(()).unwrap()),
             shutdown: shutdown.clone(),

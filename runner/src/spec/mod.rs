@@ -1,10 +1,12 @@
 //! What a server and a master are made of: kinds, names and the values of options.
 
+mod address;
 mod capability;
 mod cores;
 mod limit;
 mod share;
 
+pub use address::{Address, NoAddress};
 pub use capability::Capability;
 pub use cores::CpuAffinity;
 pub use limit::Limit;

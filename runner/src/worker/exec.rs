@@ -4,6 +4,7 @@
 use super::process::fail;
 use super::seed::{Kit, Orders, Seed};
 use crate::error::Error;
+use crate::listener::Listener;
 use crate::os::hand_over::{self, HandedOver};
 use crate::os::image::Image;
 use crate::os::stdio::Stdio;
@@ -80,7 +81,7 @@ fn unpack(
         listeners: parcel
             .listeners
             .into_iter()
-            .map(|number| take(number).map(Into::into))
+            .map(|number| Ok(Listener::new(take(number)?.into(), false)))
             .collect::<io::Result<_>>()?,
         channel: take(parcel.channel)?.into(),
         row: Row::adopt(take(parcel.row)?)?,

@@ -1,12 +1,12 @@
 //! What a worker is made of.
 
 use super::confine::Confinement;
+use crate::listener::Listener;
 use crate::os::stdio::Stdio;
 use crate::os::title::Title;
 use crate::scoreboard::Row;
 use crate::server::{Identity, Limits, Serve};
 use serde::{Deserialize, Serialize};
-use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub(crate) struct Orders {
 
 /// What is open in a worker.
 pub(crate) struct Kit {
-    pub(crate) listeners: Vec<TcpListener>,
+    pub(crate) listeners: Vec<Listener>,
     /// READY or a reason goes out here, new log files come in; its end is the end of the master.
     pub(crate) channel: UnixStream,
     /// Where the worker shows what it does.
