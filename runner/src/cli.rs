@@ -38,6 +38,7 @@ pub(crate) enum Control {
     Restart,
     Scale { server: String, to: Scale },
     Reopen,
+    Upgrade,
     Status { json: bool, watch: bool },
     Why { json: bool },
 }
@@ -94,6 +95,9 @@ fn command(program: &str) -> Command {
                 .about("Finish what is in flight, then stop")
                 .arg(Arg::new("now").long("now").help("Stop at once").action(ArgAction::SetTrue)),
             Command::new("reload").about("Replace every worker; each finishes what is in flight"),
+            Command::new("upgrade").about(
+                "Change over to a new version of the program; returns when every worker is of it",
+            ),
             Command::new("restart").about("Replace every worker at once"),
             Command::new("scale")
                 .about("Have another number of workers; returns when they serve, or are gone")
@@ -159,6 +163,7 @@ fn control(verb: &str, options: &ArgMatches) -> Option<Control> {
             to: *options.get_one::<Scale>("to")?,
         },
         "reopen" => Control::Reopen,
+        "upgrade" => Control::Upgrade,
         "status" => {
             Control::Status { json: options.get_flag("json"), watch: options.get_flag("watch") }
         }
@@ -232,6 +237,7 @@ mod tests {
             ("scale web +2", scale(Scale::By(2)), None, ""),
             ("scale web -1", scale(Scale::By(-1)), None, ""),
             ("reopen", Verb::Control(Control::Reopen), None, ""),
+            ("upgrade", Verb::Control(Control::Upgrade), None, ""),
             ("status", status(false, false), None, ""),
             ("status --json", status(true, false), None, ""),
             ("status --watch", status(false, true), None, ""),

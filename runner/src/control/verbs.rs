@@ -43,6 +43,9 @@ pub(crate) fn perform(verb: Control, config: &Config) -> Result<(), String> {
         Control::Reload => {
             format!("reloaded: {} workers serve", change(Request::Reload)?.workers)
         }
+        Control::Upgrade => {
+            format!("upgraded: {} workers serve", change(Request::Upgrade)?.workers)
+        }
         Control::Restart => {
             format!("restarted: {} workers serve", change(Request::Restart)?.workers)
         }

@@ -2,7 +2,7 @@
 //! open descriptors that the text names by their numbers.
 
 use super::fork::check_threads;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::collections::BTreeSet;
 use std::env;
@@ -34,10 +34,26 @@ pub(crate) fn keep(descriptor: impl AsFd) -> io::Result<RawFd> {
     Ok(descriptor.as_raw_fd())
 }
 
-/// Closes the descriptor in an exec again, which did not happen.
-pub(crate) fn withhold(descriptor: impl AsFd) {
-    // It fails for no descriptor that is open.
-    let _ = set_close_on_exec(descriptor.as_fd(), true);
+/// Descriptors that stay open through an exec if there is one before this is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Kept<'a>(Vec<BorrowedFd<'a>>);
+
+impl<'a> Kept<'a> {
+    /// Keeps one more. Returns the number that it has after the exec.
+    pub(crate) fn keep(&mut self, descriptor: &'a impl AsFd) -> io::Result<RawFd> {
+        let number = keep(descriptor)?;
+        self.0.push(descriptor.as_fd());
+        Ok(number)
+    }
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        for descriptor in &self.0 {
+            // It fails for no descriptor that is open.
+            let _ = set_close_on_exec(*descriptor, true);
+        }
+    }
 }
 
 /// What the process image before this one has handed over.
@@ -94,6 +110,13 @@ fn forget_variable() -> io::Result<()> {
     check_threads().map_err(|error| io::Error::other(error.to_string()))?;
     // SAFETY: the process has one thread.
     unsafe { env::remove_var(VARIABLE) };
+    Ok(())
+}
+
+/// Lets reading from the descriptor, or writing to it, fail instead of waiting.
+pub(crate) fn set_nonblocking(descriptor: impl AsFd) -> io::Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(descriptor.as_fd(), FcntlArg::F_GETFL)?);
+    fcntl(descriptor.as_fd(), FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     Ok(())
 }
 

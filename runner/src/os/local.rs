@@ -6,7 +6,7 @@ use nix::unistd::Uid;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -40,6 +40,16 @@ impl LocalListener {
         let place = place(path)?;
         socket.listen(BACKLOG)?;
         Ok(Self { path: path.to_owned(), socket: socket.into(), place })
+    }
+
+    /// Takes one that the process image before this one has made.
+    pub(crate) fn adopt(path: PathBuf, place: (u64, u64), descriptor: OwnedFd) -> Self {
+        Self { path, socket: descriptor.into(), place }
+    }
+
+    /// The device and the inode of its file.
+    pub(crate) fn place(&self) -> (u64, u64) {
+        self.place
     }
 
     /// The next connection, if one is waiting. Nothing of it blocks.
