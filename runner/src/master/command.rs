@@ -2,11 +2,12 @@
 
 use super::control::{ClientId, Control};
 use super::goal::Goal;
+use super::prepare::Server;
 use super::record::millis;
 use super::report::{explain, explain_failure};
 use super::run::MasterProcess;
 use super::start::supervisor_settings;
-use crate::config::{ServerConfig, suggestion};
+use crate::config::suggestion;
 use crate::control::protocol::{
     Answer, Exit, Outcome, Request, ServerStatus, Status, Why, WorkerStatus, error_line,
 };
@@ -141,8 +142,8 @@ impl MasterProcess {
     }
 
     fn scale(&mut self, name: &str, to: Scale) -> Result<Goal, String> {
-        let is_named = |config: &ServerConfig| config.name.value == name || config.key == name;
-        let index = self.servers.iter().position(|server| is_named(&server.config));
+        let is_named = |server: &Server| server.name.value == name || server.key == name;
+        let index = self.servers.iter().position(is_named);
         let server = index.ok_or_else(|| {
             let names = self.info.servers.iter().map(ServerInfo::name);
             format!("no server `{name}`; {}", suggestion(name, names))
@@ -166,7 +167,7 @@ impl MasterProcess {
     fn patience(&self) -> Duration {
         let servers = self.servers.iter().zip(self.supervisor.status());
         let longest = servers.map(|(server, status)| {
-            let settings = &server.config.settings;
+            let settings = server.settings();
             let starting = settings.start_timeout.value.saturating_mul(status.target.max(1));
             starting.saturating_add(settings.drain_timeout.value)
         });

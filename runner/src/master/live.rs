@@ -3,6 +3,7 @@
 use crate::os::process::Child;
 use crate::os::stuck::CpuMark;
 use crate::scoreboard::Row;
+use crate::supervisor::Generation;
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::UnixStream;
@@ -20,6 +21,7 @@ pub(super) struct LiveWorker {
     pub(super) child: Child,
     /// The how-manieth server it is a worker of.
     pub(super) server: usize,
+    pub(super) generation: Generation,
     /// Its words come in here, and its dropping tells the worker that the master is gone.
     pub(super) channel: UnixStream,
     /// Nothing more can come through the channel.
@@ -52,10 +54,17 @@ pub(super) enum Word {
 }
 
 impl LiveWorker {
-    pub(super) fn new(child: Child, server: usize, channel: UnixStream, row: Row) -> Self {
+    pub(super) fn new(
+        child: Child,
+        server: usize,
+        generation: Generation,
+        channel: UnixStream,
+        row: Row,
+    ) -> Self {
         Self {
             child,
             server,
+            generation,
             channel,
             silent: false,
             row,

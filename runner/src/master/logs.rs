@@ -96,16 +96,20 @@ impl MasterProcess {
         let redirected = own.redirect();
         let mut opened = own.count();
         for (index, server) in self.servers.iter_mut().enumerate() {
-            let streams = Streams::of_server(&server.config);
-            let new = streams.reopen(&mut errors);
-            opened += new.count();
-            // A stream that a server does not set is the master's.
-            let stdout = if streams.stdout.is_some() { &new.stdout } else { &own.stdout };
-            let stderr = if streams.stderr.is_some() { &new.stderr } else { &own.stderr };
-            let outputs = Outputs { stdout: stdout.as_ref(), stderr: stderr.as_ref() };
-            let workers = self.live.values_mut().filter(|worker| worker.server == index);
-            workers.for_each(|worker| send(worker, outputs));
-            server.stdio.take_outputs(new);
+            for (generations, edition) in server.editions.iter_mut() {
+                let streams = Streams::of_server(&edition.config);
+                let new = streams.reopen(&mut errors);
+                opened += new.count();
+                // A stream that a server does not set is the master's.
+                let stdout = if streams.stdout.is_some() { &new.stdout } else { &own.stdout };
+                let stderr = if streams.stderr.is_some() { &new.stderr } else { &own.stderr };
+                let outputs = Outputs { stdout: stdout.as_ref(), stderr: stderr.as_ref() };
+                let uses = |worker: &&mut LiveWorker| {
+                    worker.server == index && generations.contains(&worker.generation)
+                };
+                self.live.values_mut().filter(uses).for_each(|worker| send(worker, outputs));
+                edition.stdio.take_outputs(new);
+            }
         }
         self.reopening = Some(opened);
         let mut errors = Vec::from(errors);

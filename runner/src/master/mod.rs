@@ -6,6 +6,7 @@
 mod command;
 mod confine;
 mod control;
+mod edition;
 mod errors;
 mod flood;
 mod goal;

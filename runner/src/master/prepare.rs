@@ -1,18 +1,17 @@
 //! Everything that can go wrong before the first fork: users, files, addresses, the pid file.
 
-use super::confine::confine;
+use super::edition::{Edition, Editions};
 use super::errors::Errors;
 use super::logs::Streams;
-use crate::config::{Config, MasterConfig, SOCKET_PATH_MAX, ServerConfig, Sourced};
+use crate::config::{Config, MasterConfig, SOCKET_PATH_MAX, ServerConfig, ServerSettings, Sourced};
 use crate::control::control_path;
 use crate::listener::{BindError, Listeners, Request};
 use crate::os::daemon;
 use crate::os::local::LocalListener;
 use crate::os::pidfile::{PidFile, PidFileError};
 use crate::os::stdio::Stdio;
-use crate::server::{Limits, Serve};
+use crate::server::Serve;
 use crate::spec::Kind;
-use crate::worker::Confinement;
 use nix::sys::stat::{Mode, umask};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,12 +31,22 @@ pub(crate) struct Prepared {
 
 /// A server, ready to be forked.
 pub(crate) struct Server {
-    pub(crate) config: ServerConfig,
-    pub(crate) serve: Arc<dyn Serve>,
-    pub(crate) limits: Limits,
+    /// What its section of the configuration is called after.
+    pub(crate) key: String,
+    /// What people call it, and where it is declared.
+    pub(crate) name: Sourced<String>,
+    pub(crate) kind: Kind,
+    /// None when the program has no such server any more.
+    pub(crate) serve: Option<Arc<dyn Serve>>,
     pub(crate) listeners: Listeners,
-    pub(crate) confinement: Confinement,
-    pub(crate) stdio: Stdio,
+    pub(crate) editions: Editions,
+}
+
+impl Server {
+    /// Its options as they are now.
+    pub(super) fn settings(&self) -> &ServerSettings {
+        &self.editions.current().config.settings
+    }
 }
 
 /// Looks up, opens, locks and binds what the configuration names. An error leaves nothing behind
@@ -76,30 +85,24 @@ fn prepare_server(
     serve: Arc<dyn Serve>,
     errors: &mut Errors,
 ) -> Option<Server> {
-    let key = format!("server.{}", config.key);
-    let settings = &config.settings;
-    let stdio = Streams::of_server(&config).open(errors);
-    let confinement = confine(&key, settings, errors);
+    let (key, name, kind) = (config.key.clone(), config.name.clone(), config.kind);
+    let first = Edition::open(config, errors);
+    let settings = &first.config.settings;
     let request = Request {
         addresses: settings.bind.value.clone(),
         slots: settings.workers.value.initial(),
         backlog: settings.backlog.value,
-        client_speaks_first: config.kind == Kind::Http,
+        client_speaks_first: kind == Kind::Http,
     };
     let listeners = Listeners::bind(&request).map_err(|failures| {
         for BindError { address, error } in failures {
             let problem = format!("cannot listen on {address}: {}", explain_bind(&error));
-            errors.push(&format!("{key}.bind"), problem, &settings.bind.origin);
+            errors.push(&format!("server.{key}.bind"), problem, &settings.bind.origin);
         }
     });
-    let limits = Limits {
-        max_connections: settings.max_connections.as_ref().map(|most| most.value),
-        keep_alive: settings.keep_alive.value,
-        header_timeout: settings.header_timeout.value,
-        receive_buffer: usize::try_from(settings.receive_buffer.value).unwrap_or(usize::MAX),
-    };
     let listeners = listeners.ok()?;
-    Some(Server { config, serve, limits, listeners, confinement, stdio })
+    let editions = Editions::new(first);
+    Some(Server { key, name, kind, serve: Some(serve), listeners, editions })
 }
 
 /// Goes to the directory to work in. Every path is absolute by now.

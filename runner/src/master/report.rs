@@ -204,14 +204,13 @@ pub(super) fn call_hook(
 /// Prints what is served where.
 pub(super) fn log_listeners(servers: &[Server]) {
     for server in servers {
-        let config = &server.config;
         let addresses: Vec<_> =
             server.listeners.addresses().iter().map(ToString::to_string).collect();
         tracing::info!(
-            server = config.name.value,
-            kind = %config.kind,
-            workers = config.settings.workers.value.initial(),
-            from = %config.name.origin,
+            server = server.name.value,
+            kind = %server.kind,
+            workers = server.settings().workers.value.initial(),
+            from = %server.name.origin,
             "listening on {}",
             addresses.join(", ")
         );

@@ -131,7 +131,7 @@ impl MasterProcess {
     fn steer(&mut self) {
         for (index, server) in self.servers.iter_mut().enumerate() {
             if let Err(error) = server.listeners.steer(&self.supervisor.serving(index)) {
-                let server = &server.config.name.value;
+                let server = &server.name.value;
                 tracing::warn!(server, %error, "connections go to slots without a worker as well");
             }
         }

@@ -160,16 +160,16 @@ fn fill(stdio: Stdio) -> io::Result<Stdio> {
 
 fn describe(name: &str, servers: &[Server]) -> Master {
     let info = |server: &Server| ServerInfo {
-        name: server.config.name.value.clone(),
-        kind: server.config.kind,
+        name: server.name.value.clone(),
+        kind: server.kind,
         addresses: server.listeners.addresses().to_vec(),
-        workers: server.config.settings.workers.value.initial(),
+        workers: server.settings().workers.value.initial(),
     };
     Master { name: name.to_owned(), servers: servers.iter().map(info).collect() }
 }
 
 pub(super) fn supervisor_settings(server: &Server) -> ServerSettings {
-    let settings = &server.config.settings;
+    let settings = server.settings();
     ServerSettings {
         workers: settings.workers.value.initial(),
         bounds: settings.workers.value.bounds(),

@@ -1,0 +1,105 @@
+//! What a fork needs of a server and a new configuration replaces.
+
+use super::confine::confine;
+use super::errors::Errors;
+use super::logs::Streams;
+use crate::config::{ServerConfig, ServerSettings};
+use crate::os::stdio::Stdio;
+use crate::server::Limits;
+use crate::supervisor::Generation;
+use crate::worker::Confinement;
+use std::ops::Range;
+
+/// A server as one configuration has it, with its files open and its users looked up.
+#[derive(Debug)]
+pub(crate) struct Edition {
+    pub(crate) config: ServerConfig,
+    pub(crate) limits: Limits,
+    pub(crate) confinement: Confinement,
+    pub(crate) stdio: Stdio,
+}
+
+/// The editions of a server: the one that holds, and during a reload that changes the configuration
+/// those that it replaces.
+#[derive(Debug)]
+pub(crate) struct Editions {
+    /// Each with the first generation that it is for, oldest first. There is always one, and the
+    /// oldest is for every generation.
+    all: Vec<(Generation, Edition)>,
+}
+
+impl Edition {
+    /// Opens and looks up what the configuration names. When that fails, which `errors` then tell,
+    /// nothing is left behind but log files.
+    pub(super) fn open(config: ServerConfig, errors: &mut Errors) -> Self {
+        let stdio = Streams::of_server(&config).open(errors);
+        let confinement = confine(&format!("server.{}", config.key), &config.settings, errors);
+        let limits = limits(&config.settings);
+        Self { config, limits, confinement, stdio }
+    }
+}
+
+impl Editions {
+    /// The first one, for every generation.
+    pub(super) fn new(first: Edition) -> Self {
+        Self { all: vec![(0, first)] }
+    }
+
+    /// Has this one for `generation` and all later ones.
+    pub(super) fn begin(&mut self, generation: Generation, edition: Edition) {
+        debug_assert!(
+            self.all.iter().all(|(since, _)| *since < generation),
+            "{generation} in {self:?}"
+        );
+        self.all.push((generation, edition));
+    }
+
+    /// Drops those that are older than the one for `generation`, for all go on with that.
+    pub(super) fn settle(&mut self, generation: Generation) {
+        self.all.drain(..self.position(generation));
+        self.all[0].0 = 0;
+    }
+
+    /// Drops those that are younger than the one for `generation`, for all go back to that.
+    pub(super) fn discard(&mut self, generation: Generation) {
+        self.all.truncate(self.position(generation) + 1);
+    }
+
+    /// The one for workers of `generation`: the newest that is not younger.
+    pub(crate) fn of(&self, generation: Generation) -> &Edition {
+        &self.all[self.position(generation)].1
+    }
+
+    /// The same, for a process that has no use for the others.
+    pub(super) fn into_edition_of(mut self, generation: Generation) -> Edition {
+        self.all.swap_remove(self.position(generation)).1
+    }
+
+    /// The newest one.
+    pub(crate) fn current(&self) -> &Edition {
+        self.of(Generation::MAX)
+    }
+
+    /// All of them, newest first, each with the generations that it is for.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (Range<Generation>, &mut Edition)> {
+        let mut until = Generation::MAX;
+        self.all.iter_mut().rev().map(move |(since, edition)| {
+            let generations = *since..until;
+            until = *since;
+            (generations, edition)
+        })
+    }
+
+    fn position(&self, generation: Generation) -> usize {
+        self.all.iter().rposition(|(since, _)| *since <= generation).unwrap_or(0)
+    }
+}
+
+fn limits(settings: &ServerSettings) -> Limits {
+    Limits {
+        max_connections: settings.max_connections.as_ref().map(|most| most.value),
+        keep_alive: settings.keep_alive.value,
+        header_timeout: settings.header_timeout.value,
+        receive_buffer: usize::try_from(settings.receive_buffer.value).unwrap_or(usize::MAX),
+    }
+}
