@@ -4,10 +4,8 @@ use super::live::LiveWorker;
 use super::run::MasterProcess;
 use crate::os::fork::{self, ForkError};
 use crate::scoreboard::Row;
-            let seed = self.take_seed(slot, generation, theirs, row.clone(), master_pid, serve);
-            match self.config.spawn.value {
-                Spawn::Exec => worker::execute(seed, slot.server, &self.image),
-                Spawn::Fork => worker::run(seed, || Ok(())),
+use crate::server::{Identity, Serve};
+use crate::spec::Spawn;
 use crate::supervisor::{Generation, SlotId};
 use crate::worker::{self, Kit, Orders, Seed};
 use std::io;
@@ -33,17 +31,10 @@ impl MasterProcess {
                 return 0;
             };
             drop(ours);
-<<<<<<< HEAD
-            let seed = self.take_seed(slot, generation, theirs, row.clone(), master_pid);
+            let seed = self.take_seed(slot, generation, theirs, row.clone(), master_pid, serve);
             match self.config.spawn.value {
                 Spawn::Exec => worker::execute(seed, slot.server, &self.image),
                 Spawn::Fork => worker::run(seed, || Ok(())),
-=======
-            let seed = self.take_seed(slot, generation, theirs, row.clone(), master_pid, serve);
-            match &self.image {
-                Some(image) => worker::execute(seed, slot.server, image),
-                None => worker::run(seed, || Ok(())),
->>>>>>> wip-reconfigure
             }
         })?;
         let Some((ours, ..)) = ends else {
