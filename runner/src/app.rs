@@ -2,8 +2,8 @@
 
 use crate::cli::{self, Invocation, Verb};
 use crate::config::{
-    self, Config, ConfigErrors, Declared, DeclaredServer, MasterOptions, ServerOptions, Sources,
-    absent_doc, master_options, server_options,
+    self, Config, ConfigErrors, Declared, DeclaredServer, MasterOptions, Override, ServerOptions,
+    Sources, absent_doc, master_options, server_options,
 };
 use crate::control;
 use crate::error::{Error, Result};
@@ -127,19 +127,18 @@ impl App {
 
     fn obey(self, invocation: Invocation) -> Result<u8, Failure> {
         let Invocation { program, verb, config_file, overrides } = invocation;
-        let sources = Sources::of_process(program, config_file, overrides)?;
+        let mut sources = Sources::of_process(program, config_file, overrides)?;
+        if verb == Verb::Start {
+            sources.overrides.push(Override::daemonize());
+        }
         if self.servers.is_empty() {
             return Err(Failure::usage(NO_SERVER));
         }
-        let mut config = self.config(&sources)?;
+        let config = self.config(&sources)?;
         match verb {
             Verb::ConfigShow => print(config.to_string().trim_end()),
             Verb::ConfigCheck => print("ok"),
-            Verb::Run => return self.serve(config),
-            Verb::Start => {
-                config.master.daemonize.value = true;
-                return self.serve(config);
-            }
+            Verb::Run | Verb::Start => return self.serve(config, sources),
             Verb::Control(verb) => control::perform(verb, &config).map_err(Failure::run)?,
         }
         Ok(0)
@@ -169,12 +168,15 @@ impl App {
         Ok(worker::run(seed, || self.hooks.preload()))
     }
 
-    fn serve(self, config: Config) -> Result<u8, Failure> {
+    fn serve(mut self, config: Config, sources: Sources) -> Result<u8, Failure> {
         log_to_stderr(redirects_errors(&config))?;
         fork::check_threads().map_err(|error| Failure::run(error.to_string()))?;
-        let serve = self.servers.into_iter().map(|server| server.serve).collect();
+        let serve = self.servers.iter().map(|server| server.serve.clone()).collect();
         let prepared = prepare(config, serve).map_err(|errors| Failure::run(errors.join("\n")))?;
-        master::run(prepared, self.hooks).map_err(Failure::run)
+        let hooks = std::mem::replace(&mut self.hooks, Box::new(()));
+        let sources = sources.again();
+        let reread = move || self.config(&sources);
+        master::run(prepared, hooks, Box::new(reread)).map_err(Failure::run)
     }
 
     fn config(&self, sources: &Sources) -> Result<Config, ConfigErrors> {

@@ -3,6 +3,7 @@
 //! Built-in < declared (attribute or builder) < `runner.toml` < environment < command line.
 //! The only I/O is reading the file.
 
+mod difference;
 mod error;
 mod layers;
 mod options;
@@ -14,6 +15,7 @@ mod suggest;
 mod tests;
 mod value;
 
+pub(crate) use difference::{Change, Difference, Effect, of_master, without};
 pub(crate) use error::ConfigErrors;
 pub(crate) use layers::Override;
 pub(crate) use options::{
@@ -62,6 +64,8 @@ pub(crate) struct Sources {
     pub(crate) environment: Vec<(OsString, OsString)>,
     pub(crate) overrides: Vec<Override>,
     pub(crate) context: Context,
+    /// Whether they were read before, and a program runs with what was in them.
+    pub(crate) again: bool,
 }
 
 /// A configuration without errors.
@@ -103,7 +107,16 @@ impl Sources {
                 // its own and all those above (`cpu.max`), and of version 1 (`cpu.cfs_quota_us`), at least 1.
                 cores: std::thread::available_parallelism().map_or(1, usize::from),
             },
+            again: false,
         })
+    }
+
+    /// The same, to be read while the program runs: a file that was read must still be there, for
+    /// nobody means all the defaults by deleting it.
+    pub(crate) fn again(mut self) -> Self {
+        self.file = self.file.or_else(|| layers::default_file(&self.context.directory));
+        self.again = true;
+        self
     }
 }
 

@@ -1,5 +1,6 @@
 //! Programs, layers, and what comes of them.
 
+mod difference;
 mod faults;
 mod layers;
 mod noise;
@@ -21,6 +22,8 @@ struct Setup {
     environment: Vec<String>,
     /// `--NAME=VALUE`.
     command_line: Vec<String>,
+    /// Whether they are read once more.
+    again: bool,
 }
 
 impl Setup {
@@ -78,6 +81,7 @@ impl Setup {
                 program: "demo".to_owned(),
                 cores: 8,
             },
+            again: self.again,
         };
         load(&declared, &sources)
     }
