@@ -5,7 +5,7 @@
 mod socket;
 mod steer;
 
-pub(crate) use socket::Listener;
+pub(crate) use socket::{Listener, address_of};
 
 use crate::os::tcp::{defer_accept, queued};
 use socket2::{Domain, Protocol, Socket, Type};
