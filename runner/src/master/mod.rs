@@ -11,6 +11,7 @@ mod flood;
 mod goal;
 mod live;
 mod logs;
+mod notify;
 mod orphans;
 mod prepare;
 mod record;

@@ -1,6 +1,6 @@
 //! What goes through an exec: a text, and open descriptors that it names by their numbers.
 
-use super::fork::check_threads;
+use super::environment;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::collections::BTreeSet;
@@ -43,7 +43,7 @@ impl HandedOver {
     pub(crate) fn receive() -> Option<io::Result<Self>> {
         let number = env::var_os(VARIABLE)?;
         let number = number.to_str().and_then(|number| number.parse().ok());
-        Some(forget_variable().and_then(|()| Self::read(number)))
+        Some(environment::forget(&[VARIABLE]).and_then(|()| Self::read(number)))
     }
 
     fn read(number: Option<RawFd>) -> io::Result<Self> {
@@ -69,14 +69,6 @@ impl HandedOver {
         // it, and is taken once.
         Ok(unsafe { OwnedFd::from_raw_fd(number) })
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "there is one thread, so nobody reads it meanwhile")]
-fn forget_variable() -> io::Result<()> {
-    check_threads().map_err(|error| io::Error::other(error.to_string()))?;
-    // SAFETY: the process has one thread.
-    unsafe { env::remove_var(VARIABLE) };
-    Ok(())
 }
 
 fn set_close_on_exec(descriptor: BorrowedFd<'_>, close: bool) -> io::Result<()> {
