@@ -82,6 +82,7 @@ impl MasterProcess {
     pub(super) fn hung_up(&mut self) {
         for error in self.reopen_logs().err().into_iter().flatten() {
             tracing::error!("{error}; the old file stays");
+            self.notify.failed(error);
         }
     }
 

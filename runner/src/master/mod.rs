@@ -12,6 +12,7 @@ mod flood;
 mod goal;
 mod live;
 mod logs;
+mod notify;
 mod orphans;
 mod prepare;
 mod record;

@@ -66,6 +66,9 @@ impl MasterProcess {
             Report::ReloadFinished { generation, result: Err(error) } => {
                 let reason = self.explain_reload(&error);
                 tracing::error!(generation, "reload failed: {reason}");
+                if matches!(error, ReloadError::Worker(_)) {
+                    self.notify.failed(format!("the last reload failed: {reason}"));
+                }
             }
             Report::Ignored(command) => tracing::info!(?command, "ignored while stopping"),
             Report::Stopped => {
@@ -105,15 +108,17 @@ impl MasterProcess {
             return;
         }
         tracing::info!(pid = self.info.pid(), "ready");
+        self.announce_ready();
         if let Some(launcher) = self.launcher.take() {
             launcher.ready();
         }
     }
 
-    fn nothing_serves(&self, failure: &StartFailure) {
+    fn nothing_serves(&mut self, failure: &StartFailure) {
         let worker = self.place(failure.slot, failure.generation);
         let reason = explain_failure(&failure.reason);
         tracing::error!("no server can serve: worker {worker}: {reason}");
+        self.notify.failed(format!("no server can serve: worker {worker}: {reason}"));
     }
 
     fn slot_failed(&self, slot: SlotId, retry: Option<Duration>) {

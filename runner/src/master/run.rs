@@ -3,6 +3,7 @@
 use super::control::Control;
 use super::flood::Flood;
 use super::live::{Live, Word};
+use super::notify::Notify;
 use super::prepare::Server;
 use super::record::Record;
 use super::wait::{Happened, wait};
@@ -42,6 +43,7 @@ pub(super) struct MasterProcess {
     pub(super) last_requests: BTreeMap<i32, String>,
     /// The process that waits for the daemon to be READY.
     pub(super) launcher: Option<Launcher>,
+    pub(super) notify: Notify,
     /// Why the program ends with failure, whatever the supervisor says.
     pub(super) failed: Option<String>,
     pub(super) config: MasterConfig,
@@ -57,6 +59,7 @@ impl MasterProcess {
     pub(super) fn run(&mut self) -> u8 {
         loop {
             self.steer();
+            self.announce();
             while let Some(action) = self.supervisor.poll_action() {
                 if let Some(code) = self.carry_out(action) {
                     return self.finish(code);
@@ -64,11 +67,13 @@ impl MasterProcess {
             }
             self.report_left_out();
             self.settle_control();
+            self.keep_informed();
             let now = self.now();
             let control = self.control.as_ref();
             let deadlines = [
                 self.supervisor.poll_timeout(),
                 self.flood.due(),
+                self.notify.due(),
                 control.and_then(Control::deadline),
             ];
             let timeout = deadlines.into_iter().flatten().min().map(|at| at.saturating_sub(now));
@@ -114,6 +119,7 @@ impl MasterProcess {
         match signal {
             Number::SIGCHLD => self.reap(),
             Number::SIGHUP => {
+                self.notify.reloading(self.now());
                 self.ensure_found();
                 self.hung_up();
             }
@@ -250,10 +256,13 @@ impl MasterProcess {
             pid_file.remove();
         }
         let Some(reason) = self.failed.take() else {
+            self.notify.ended(if code == 0 { "stopped" } else { "failed" });
             return code;
         };
+        let reason = format!("cannot start: {reason}");
+        self.notify.ended(&reason);
         if let Some(launcher) = self.launcher.take() {
-            launcher.failed(&format!("cannot start: {reason}"));
+            launcher.failed(&reason);
         }
         code.max(1)
     }

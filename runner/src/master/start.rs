@@ -3,6 +3,7 @@
 use super::control::Control;
 use super::flood::Flood;
 use super::live::Live;
+use super::notify::Notify;
 use super::prepare::{Prepared, Server};
 use super::record::Record;
 use super::report::{call_hook, log_listeners};
@@ -35,6 +36,7 @@ struct Claims {
     pid_file: Option<PidFile>,
     control: Option<LocalListener>,
     launcher: Option<Launcher>,
+    notify: Notify,
 }
 
 /// What the process has become.
@@ -52,7 +54,7 @@ pub(crate) fn run(
     hooks: Box<dyn Hooks>,
 ) -> std::result::Result<u8, String> {
     let (pid_file, control) = (prepared.pid_file.take(), prepared.control.take());
-    let mut claims = Claims { pid_file, control, launcher: None };
+    let mut claims = Claims { pid_file, control, launcher: None, notify: Notify::of_environment() };
     match begin(&mut prepared, &*hooks, &mut claims) {
         Ok(outfit) => Ok(MasterProcess::new(prepared, hooks, outfit, claims).run()),
         Err(reason) => {
@@ -63,7 +65,8 @@ pub(crate) fn run(
 }
 
 impl Claims {
-    fn give_back(self, reason: &str) {
+    fn give_back(mut self, reason: &str) {
+        self.notify.ended(reason);
         if let Some(control) = self.control {
             control.remove();
         }
@@ -137,6 +140,7 @@ impl MasterProcess {
             pid_file: claims.pid_file,
             control: claims.control.map(Control::new),
             launcher: claims.launcher,
+            notify: claims.notify,
             record: Record::default(),
             last_requests: BTreeMap::new(),
             failed: None,

@@ -1,7 +1,7 @@
 //! What goes through an exec: an errand, which says what the program is executed for, a text, and
 //! open descriptors that the text names by their numbers.
 
-use super::fork::check_threads;
+use super::environment;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::collections::BTreeSet;
@@ -70,7 +70,7 @@ impl HandedOver {
     pub(crate) fn receive() -> Option<io::Result<Self>> {
         let value = env::var_os(VARIABLE)?;
         let value = value.to_string_lossy();
-        Some(forget_variable().and_then(|()| Self::read(&value)))
+        Some(environment::forget(&[VARIABLE]).and_then(|()| Self::read(&value)))
     }
 
     fn read(value: &str) -> io::Result<Self> {
@@ -103,14 +103,6 @@ impl HandedOver {
         // it, and is taken once.
         Ok(unsafe { OwnedFd::from_raw_fd(number) })
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "there is one thread, so nobody reads it meanwhile")]
-fn forget_variable() -> io::Result<()> {
-    check_threads().map_err(|error| io::Error::other(error.to_string()))?;
-    // SAFETY: the process has one thread.
-    unsafe { env::remove_var(VARIABLE) };
-    Ok(())
 }
 
 /// Lets reading from the descriptor, or writing to it, fail instead of waiting.

@@ -94,7 +94,7 @@ pub(crate) use action::{
 };
 pub(crate) use event::{Command, Ending, Event, Load, Scale, Stop};
 pub(crate) use settings::{ServerSettings, Settings};
-pub(crate) use status::{ServerStatus, State, WorkerStatus};
+pub(crate) use status::{ServerStatus, Stage, State, WorkerStatus};
 #[cfg(any(test, fuzzing))]
 pub(crate) use world::fuzz;
 

@@ -5,8 +5,10 @@ use super::process::fail;
 use super::seed::{Kit, Orders, Seed};
 use crate::error::Error;
 use crate::listener::Listener;
+use crate::os::environment;
 use crate::os::hand_over::{self, HandedOver};
 use crate::os::image::Image;
+use crate::os::notify;
 use crate::os::stdio::Stdio;
 use crate::os::title::Title;
 use crate::scoreboard::Row;
@@ -47,6 +49,7 @@ pub(crate) fn execute(seed: Seed, server: usize, image: &Image) -> u8 {
 
 /// Returns the number of the descriptor from which the next image learns everything.
 fn hand_over(orders: Orders, server: usize, kit: &Kit) -> io::Result<RawFd> {
+    environment::forget(notify::VARIABLES)?;
     let keep = |file: &Option<File>| file.as_ref().map(hand_over::keep).transpose();
     let parcel = Parcel {
         server,

@@ -1,11 +1,11 @@
-//! What a fresh child does before user code runs, in this order: standard streams, title,
-//! confinement, tie to the master, signals. User code then runs on a thread of its own.
+//! What a fresh child does before user code runs, in this order: standard streams, environment,
+//! title, confinement, tie to the master, signals. User code then runs on a thread of its own.
 
 use super::seed::Seed;
 use super::{panics, runtime};
 use crate::error::{Error, Result};
 use crate::os::title::{self, Title};
-use crate::os::{abort, deadline, lifeline, signal, thread};
+use crate::os::{abort, deadline, environment, lifeline, notify, signal, thread};
 use crate::server::Identity;
 use crate::title::{WorkerState, WorkerTitle};
 use std::fmt;
@@ -46,6 +46,7 @@ fn become_worker(seed: &mut Seed) -> Result {
         move |error: io::Error| Error::msg(format!("{what}: {error}"))
     };
     std::mem::take(&mut seed.kit.stdio).redirect().map_err(describe("cannot redirect"))?;
+    environment::forget(notify::VARIABLES).map_err(describe("cannot change the environment"))?;
     panics::log(&seed.orders.identity);
     let name = title_of(&seed.orders.identity, WorkerState::Ready).to_string();
     title::name_process(&name);
