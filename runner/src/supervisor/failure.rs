@@ -52,7 +52,8 @@ impl Supervisor {
             slot.blame(Reason::ShortLived(ending.status));
         }
         // What another generation failed by says nothing of the workers to come.
-        let current = exit.generation == self.generation;
+        let current =
+            self.servers.get(id.server).is_some_and(|server| server.generation == exit.generation);
         if current && seat == Seat::Holder && matches!(exit.cause, Cause::Misconfigured(_)) {
             self.give_up(now, id);
         } else {
@@ -101,11 +102,14 @@ impl Supervisor {
         let Setback { replaces, failure, .. } = setback;
         let is_final = matches!(failure.reason, Reason::Reported(_) | Reason::Timeout(_));
         let given_up = slot_at(&mut self.servers, failure.slot).is_some_and(|it| it.is_given_up());
+        let server = self.servers.get(failure.slot.server);
         if self.mode == Mode::Starting && (is_final || given_up) {
             self.fail_start(now, failure);
-        } else if let Some(reload) = &mut self.reload {
+        } else if let Some(server) = server.filter(|server| server.is_reloading())
+            && let Some(reload) = &mut self.reload
+        {
             // Whatever else was starting has been stopped when the reload began.
-            debug_assert_eq!(failure.generation, self.generation);
+            debug_assert_eq!(failure.generation, server.generation);
             if replaces {
                 self.fail_reload(now, failure);
             } else {

@@ -46,14 +46,19 @@
 //!
 //! # Generations
 //!
-//! A reload or restart begins a generation. A reload *fails* when a successor of its generation
+//! Generations are counted over the whole program, and each server has one: what is forked for it
+//! now. A restart begins a generation for all servers, a reload for all or some of them; the others
+//! keep theirs, and nothing happens to their workers. A reload *fails* when a successor of its generation
 //! does not become READY, or one in a slot that was emptied for it: those not READY yet are stopped,
 //! the old workers stay, the new ones that are READY stay as well, and vacant slots are filled with
 //! the generation that was there before.
 //! It does not fail at once in a slot where nobody served (there is nothing to protect, and a
 //! holder that dies makes its successor the holder): such a failure backs off like any other, the
 //! reload goes on while it can, and the failure is its result in the end.
-//! A newer reload or a restart supersedes the one in progress; what is not READY is stopped.
+//! A newer reload or a restart supersedes the one in progress; what is not READY is stopped. The
+//! newer reload takes over the servers of the older one, also if it was asked for others: what has
+//! changed for them is still to come. When it fails, each server returns to the generation that it
+//! had before the older one.
 //!
 //! Invariant: nothing here reads a clock, makes a system call or knows who drives it: the same
 //! calls give the same actions.
@@ -128,9 +133,7 @@ pub(crate) struct Supervisor {
     settings: Settings,
     servers: Vec<Server>,
     mode: Mode,
-    /// What is forked now.
-    generation: Generation,
-    /// The highest generation there ever was; a failed reload makes it differ from the one above.
+    /// The highest generation there ever was, also in a reload that has failed.
     newest: Generation,
     reload: Option<Reload>,
     /// When it was last told the time.
@@ -158,8 +161,7 @@ impl Mode {
 /// A reload in progress.
 #[derive(Clone, Debug, Hash)]
 struct Reload {
-    /// The generation to return to if it fails.
-    previous: Generation,
+    generation: Generation,
     /// The first failure in a slot where nobody served.
     failure: Option<StartFailure>,
 }
@@ -171,7 +173,6 @@ impl Supervisor {
         let mut supervisor = Self {
             servers: servers.iter().enumerate().map(server).collect(),
             mode: Mode::Starting,
-            generation: 1,
             newest: 1,
             reload: None,
             seen_at: now,
@@ -234,7 +235,7 @@ impl Supervisor {
         }
         if self.mode == Mode::Starting {
             let late = self.servers.iter().find(|server| server.start_deadline() <= now);
-            if let Some(failure) = late.and_then(|late| late.start_failure(self.generation)) {
+            if let Some(failure) = late.and_then(Server::start_failure) {
                 self.fail_start(now, failure);
             }
         }
@@ -258,14 +259,14 @@ impl Supervisor {
         self.actions.next()
     }
 
-    /// What is forked now.
+    /// The highest generation that any server has now.
     pub(crate) fn generation(&self) -> Generation {
-        self.generation
+        self.servers.iter().map(|server| server.generation).max().unwrap_or(self.newest)
     }
 
     /// How each server stands, in their order.
     pub(crate) fn status(&self) -> impl Iterator<Item = ServerStatus> {
-        self.servers.iter().map(|server| server.status(self.generation))
+        self.servers.iter().map(Server::status)
     }
 
     /// The slots of a server that new connections are to go to, in order.

@@ -24,12 +24,10 @@ impl Supervisor {
 
     /// Forks what is missing and to be replaced.
     fn staff(&mut self, now: Time) {
-        let Self { generation, actions, .. } = self;
-        let reloading = self.reload.is_some();
         for server in &mut self.servers {
-            server.fill(*generation, now, actions);
-            server.renew(*generation, reloading, now, actions);
-            server.check_recovered(now, actions);
+            server.fill(now, &mut self.actions);
+            server.renew(now, &mut self.actions);
+            server.check_recovered(now, &mut self.actions);
         }
     }
 
@@ -39,7 +37,7 @@ impl Supervisor {
         if self.servers.iter().any(Server::has_hope) {
             return;
         }
-        let failure = self.servers.iter().find_map(|server| server.last_failure(self.generation));
+        let failure = self.servers.iter().find_map(Server::last_failure);
         if let Some(failure) = failure {
             self.actions.report(Report::NothingServes(failure));
             self.stop(now, Leave::Stop, 1);
@@ -61,10 +59,11 @@ impl Supervisor {
             return;
         };
         let failure = reload.failure.clone();
-        if self.slots().all(|slot| slot.is_settled(self.generation)) {
-            self.end_reload(failure.map_or(Ok(()), |failure| Err(ReloadError::Worker(failure))));
+        let mut reloading = self.servers.iter().filter(|server| server.is_reloading());
+        if reloading.clone().all(Server::is_reloaded) {
+            self.finish_reload(failure.map_or(Ok(()), |failure| Err(ReloadError::Worker(failure))));
         } else if let Some(failure) = failure
-            && !self.slots().any(Slot::is_moving)
+            && !reloading.any(Server::is_moving)
         {
             self.fail_reload(now, failure);
             self.staff(now);
