@@ -1,80 +1,85 @@
 //! From a running master to everything that the next program needs, and to that program.
 
-use super::Upgrade;
-use super::state::{self, Course, State};
+use super::Proving;
+use super::state::{self, Course, State, VERSION};
 use crate::config::Config;
-use crate::master::control::ClientId;
+use crate::master::control::{ClientId, Control};
+use crate::master::live::LiveWorker;
+use crate::master::prepare::Server;
 use crate::master::run::MasterProcess;
 use crate::os::clock;
 use crate::os::hand_over::{self, Kept};
 use crate::os::image::Image;
+use crate::os::pidfile::PidFile;
 use std::io::{self, Write};
 
 /// What the program is executed for.
 pub(crate) const ERRAND: &str = "master";
 
 impl MasterProcess {
-    /// What would be handed over. The descriptors in it are not kept for that.
-    pub(super) fn describe(&self, course: Course) -> Result<String, String> {
-        let text = self.write_state(course, None, &mut Kept::default());
+    /// What would be handed over to a new program. The descriptors in it are not kept for that.
+    pub(super) fn describe(&self) -> Result<String, String> {
+        let mut kept = Kept::default();
+        let text = self.forward(&mut kept).and_then(|course| {
+            let state = self.state(course, self.configuration().to_string(), None, &mut kept)?;
+            state.text()
+        });
         text.map_err(|error| format!("cannot describe this program: {error}"))
     }
 
-    /// Executes another program in place of this one, and hands everything over to it. Returns, with
+    /// Executes a new program in place of this one, and hands everything over to it. Returns, with
     /// the reason, only if that fails; then nothing has changed.
-    pub(super) fn leave_for(
-        &mut self,
-        image: &Image,
-        client: Option<ClientId>,
-        course: Course,
-    ) -> String {
+    pub(super) fn go_forward(&mut self, image: &Image, client: ClientId) -> String {
+        self.refuse_others(Some(client));
+        let mut kept = Kept::default();
+        let configuration = self.configuration().to_string();
+        let course = self.forward(&mut kept);
+        let state = course.and_then(|it| self.state(it, configuration, Some(client), &mut kept));
+        execute(image, state)
+    }
+
+    /// Executes the program before this one again. Returns, with the reason, only if that fails.
+    pub(super) fn go_back(&mut self, proving: &Proving, reason: String) -> String {
+        let Proving { previous, configuration, client, generation } = proving;
+        self.refuse_others(*client);
+        let mut kept = Kept::default();
+        let course = Course::Back { reason, failed: *generation };
+        execute(previous, self.state(course, configuration.clone(), *client, &mut kept))
+    }
+
+    /// Only one client is taken along.
+    fn refuse_others(&mut self, client: Option<ClientId>) {
         if let Some(control) = &mut self.control {
             control.keep_only(client, "the program changes over to another version; ask again");
         }
-        // What is buffered would be lost.
-        let _ = io::stdout().flush();
-        let mut kept = Kept::default();
-        let error = match self.write_state(course, client, &mut kept) {
-            Ok(text) => match hand_over::write(&text) {
-                Ok((_file, number)) => image.execute(ERRAND, number),
-                Err(error) => error,
-            },
-            Err(error) => error,
-        };
-        format!("cannot execute the other program: {error}")
     }
 
-    fn write_state<'a>(
+    fn forward<'a>(&'a self, kept: &mut Kept<'a>) -> io::Result<Course> {
+        let (file, arguments) = (kept.keep(&self.image)?, self.image.arguments().collect());
+        Ok(Course::Forward { previous: state::Program { file, arguments } })
+    }
+
+    fn state<'a>(
         &'a self,
         course: Course,
+        configuration: String,
         client: Option<ClientId>,
         kept: &mut Kept<'a>,
-    ) -> io::Result<String> {
-        let state = State {
-            version: state::VERSION,
-            previous: match course {
-                Course::Forward => Some(state::Program {
-                    file: kept.keep(&self.image)?,
-                    arguments: self.image.arguments().collect(),
-                }),
-                Course::Back { .. } => None,
-            },
-            configuration: match &course {
-                Course::Forward => self.configuration().to_string(),
-                Course::Back { configuration, .. } => configuration.clone(),
-            },
+    ) -> io::Result<State> {
+        Ok(State {
+            version: VERSION,
             course,
-            directory: self.source.directory().to_owned(),
+            directory: self.directory.clone(),
             path: self.image.path().to_owned(),
+            configuration,
             began: clock::monotonic().saturating_sub(self.now()),
             ledger: self.supervisor.ledger(),
-            servers: self.describe_servers(kept)?,
-            workers: self.describe_workers(kept)?,
-            pid_file: self.describe_pid_file(kept)?,
-            control: self.describe_control(client, kept)?,
+            servers: self.servers.iter().map(|it| describe_server(it, kept)).collect::<io::Result<_>>()?,
+            workers: self.live.iter().map(|it| describe_worker(it, kept)).collect::<io::Result<_>>()?,
+            pid_file: self.pid_file.as_ref().map(|it| describe_pid_file(it, kept)).transpose()?,
+            control: self.control.as_ref().map(|it| describe_control(it, client, kept)).transpose()?,
             exits: self.record.all().cloned().collect(),
-        };
-        serde_json::to_string(&state).map_err(io::Error::other)
+        })
     }
 
     /// The configuration that holds.
@@ -82,57 +87,58 @@ impl MasterProcess {
         let servers = self.servers.iter().map(|server| server.editions.current().config.clone());
         Config { master: self.config.clone(), servers: servers.collect() }
     }
+}
 
-    fn describe_servers<'a>(&'a self, kept: &mut Kept<'a>) -> io::Result<Vec<state::Server>> {
-        let describe = |server: &'a crate::master::prepare::Server| {
-            Ok(state::Server {
-                key: server.key.clone(),
-                name: server.name.value.clone(),
-                kind: server.kind.to_string(),
-                listeners: server.listeners.export(kept)?,
-            })
-        };
-        self.servers.iter().map(describe).collect()
-    }
+/// Returns, with the reason, only if that fails.
+fn execute(image: &Image, state: io::Result<State>) -> String {
+    // What is buffered would be lost.
+    let _ = io::stdout().flush();
+    let execute = || {
+        let (_file, number) = hand_over::write(&state?.text()?)?;
+        Err(image.execute(ERRAND, number))
+    };
+    let error = execute().unwrap_or_else(|error: io::Error| error);
+    format!("cannot execute the other program: {error}")
+}
 
-    fn describe_workers<'a>(&'a self, kept: &mut Kept<'a>) -> io::Result<Vec<state::Worker>> {
-        let mut describe = |(pid, worker): (&i32, &'a crate::master::live::LiveWorker)| {
-            Ok(state::Worker {
-                pid: *pid,
-                server: worker.server,
-                generation: worker.generation,
-                channel: kept.keep(&worker.channel)?,
-                row: kept.keep(&worker.row)?,
-                heard: worker.heard().to_owned(),
-                changing: worker.changing,
-            })
-        };
-        self.live.iter().map(&mut describe).collect()
-    }
+fn describe_server<'a>(server: &'a Server, kept: &mut Kept<'a>) -> io::Result<state::Server> {
+    Ok(state::Server {
+        key: server.key.clone(),
+        name: server.name.value.clone(),
+        kind: server.kind.to_string(),
+        listeners: server.listeners.export(kept)?,
+    })
+}
 
-    fn describe_pid_file<'a>(&'a self, kept: &mut Kept<'a>) -> io::Result<Option<state::PidFile>> {
-        let describe = |file| {
-            let path = crate::os::pidfile::PidFile::path(file).to_owned();
-            Ok(state::PidFile { path, file: kept.keep(file)? })
-        };
-        self.pid_file.as_ref().map(describe).transpose()
-    }
+fn describe_worker<'a>(
+    (pid, worker): (&i32, &'a LiveWorker),
+    kept: &mut Kept<'a>,
+) -> io::Result<state::Worker> {
+    Ok(state::Worker {
+        pid: *pid,
+        server: worker.server,
+        generation: worker.generation,
+        channel: kept.keep(&worker.channel)?,
+        row: kept.keep(&worker.row)?,
+        heard: worker.heard().to_owned(),
+    })
+}
 
-    fn describe_control<'a>(
-        &'a self,
-        client: Option<ClientId>,
-        kept: &mut Kept<'a>,
-    ) -> io::Result<Option<state::Control>> {
-        let Some(control) = &self.control else {
-            return Ok(None);
-        };
-        let listener = control.listener();
-        let stream = client.and_then(|client| control.stream(client));
-        Ok(Some(state::Control {
-            path: listener.path().to_owned(),
-            place: listener.place(),
-            socket: kept.keep(listener)?,
-            client: stream.map(|stream| kept.keep(stream)).transpose()?,
-        }))
-    }
+fn describe_pid_file<'a>(file: &'a PidFile, kept: &mut Kept<'a>) -> io::Result<state::PidFile> {
+    Ok(state::PidFile { path: file.path().to_owned(), file: kept.keep(file)? })
+}
+
+fn describe_control<'a>(
+    control: &'a Control,
+    client: Option<ClientId>,
+    kept: &mut Kept<'a>,
+) -> io::Result<state::Control> {
+    let listener = control.listener();
+    let stream = client.and_then(|client| control.stream(client));
+    Ok(state::Control {
+        path: listener.path().to_owned(),
+        place: listener.place(),
+        socket: kept.keep(listener)?,
+        client: stream.map(|stream| kept.keep(stream)).transpose()?,
+    })
 }

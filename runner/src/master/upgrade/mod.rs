@@ -33,7 +33,6 @@ use crate::hooks::Hooks;
 use crate::os::image::Image;
 use crate::supervisor::{Generation, Report, ReloadError, Time};
 use nix::poll::PollFlags;
-use state::Course;
 use std::os::fd::BorrowedFd;
 use trial::Trial;
 
@@ -67,7 +66,7 @@ impl MasterProcess {
             return Err("workers are starting or changing; try again when they have".to_owned());
         }
         let image = self.image.newest().map_err(|error| format!("no new program: {error}"))?;
-        let text = self.describe(Course::Forward)?;
+        let text = self.describe()?;
         let until = self.now().saturating_add(self.start_patience());
         let trial = Trial::begin(&image, &text, until)?;
         tracing::info!(program = %image.path().display(), pid = trial.pid(), "trying the new program");
@@ -103,7 +102,7 @@ impl MasterProcess {
                 return Err("workers started or changed meanwhile; try again".to_owned());
             }
             // Returns only if that fails.
-            Err(self.leave_for(&image, Some(client), Course::Forward))
+            Err(self.go_forward(&image, client))
         });
         if let Err(reason) = result {
             tracing::error!("upgrade failed: {reason}");
@@ -143,10 +142,8 @@ impl MasterProcess {
             None => self.complete_upgrade(proving.client),
             Some(reason) => {
                 tracing::error!("upgrade failed, going back to the program before: {reason}");
-                let Proving { previous, configuration, client, generation } = proving;
-                let back = Course::Back { reason, failed: generation, configuration };
-                let error = self.leave_for(&previous, client, back);
-                self.fail_upgrade(client, &error);
+                let error = self.go_back(&proving, reason);
+                self.fail_upgrade(proving.client, &error);
             }
         }
     }

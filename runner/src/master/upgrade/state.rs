@@ -1,36 +1,35 @@
 //! What one program hands over to the next: the format, and what is understood of it.
 //!
-//! A program reads what an older one has written, and also what a newer one has, when that could not
-//! take over and gives everything back. So fields may be added, with a default, and ignored by who
-//! does not know them; anything else is a new version.
+//! A program reads what an older one has written, and what a newer one has that could not take over
+//! and gives everything back. So fields may be added, with a default, and are ignored by who does
+//! not know them; anything else is a new version.
 
 use crate::control::protocol::Exit;
 use crate::listener::Exported;
-use crate::os::hand_over::{HandedOver, Kept};
+use crate::os::hand_over::HandedOver;
 use crate::os::image::Image;
-use crate::spec::Kind;
 use crate::supervisor::{Generation, Ledger, Time};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::fd::RawFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The version of the format.
-const VERSION: u32 = 1;
+/// The version of the format that is written, and the only one that is read.
+pub(super) const VERSION: u32 = 1;
 
 /// Everything that goes on although the program changes. Descriptors are named by their numbers.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct State {
-    version: u32,
+    pub(super) version: u32,
     pub(super) course: Course,
     /// The directory that the program was started in, which relative paths start from.
     pub(super) directory: PathBuf,
     /// Where the program was found, and a newer one will be.
     pub(super) path: PathBuf,
-    /// The text of the file that the older program of the two is configured by. What is in the file
-    /// meanwhile may be for the newer one only.
-    pub(super) configuration: Option<String>,
+    /// The whole configuration of the older one of the two programs, as a file. What is in its real
+    /// file meanwhile may be for the newer one only.
+    pub(super) configuration: String,
     /// The time that all others count from, by CLOCK_MONOTONIC.
     pub(super) began: Duration,
     pub(super) ledger: Ledger,
@@ -44,30 +43,32 @@ pub(super) struct State {
 }
 
 /// Which way the change goes.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Course {
-    /// To a new program.
-    Forward {
-        /// The executable that takes everything back if this one cannot go on.
-        previous: RawFd,
-        arguments: Vec<Vec<u8>>,
-    },
+    /// To a new program. The one before takes everything back that this one cannot go on with.
+    Forward { previous: Program },
     /// Back to the one before, which finds its workers as it has left them, and maybe some more.
     Back {
         reason: String,
         /// The generation that could not serve.
-        failed: Option<Generation>,
+        failed: Generation,
     },
+}
+
+/// An executable, with its arguments.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Program {
+    pub(super) file: RawFd,
+    pub(super) arguments: Vec<Vec<u8>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Server {
-    /// What the configuration calls it, and the same server in both programs.
+    /// What the configuration calls it: the same in both programs.
     pub(super) key: String,
     pub(super) name: String,
     pub(super) kind: String,
-    pub(super) drain_timeout: Duration,
     pub(super) listeners: Vec<Exported>,
 }
 
@@ -77,6 +78,7 @@ pub(super) struct Worker {
     pub(super) pid: i32,
     /// The how-manieth server it is a worker of.
     pub(super) server: usize,
+    pub(super) generation: Generation,
     pub(super) channel: RawFd,
     pub(super) row: RawFd,
     /// What it has said of a line that is not complete.
@@ -98,4 +100,35 @@ pub(super) struct Control {
     pub(super) socket: RawFd,
     /// Who waits for the outcome.
     pub(super) client: Option<RawFd>,
+}
+
+impl State {
+    pub(super) fn text(&self) -> io::Result<String> {
+        serde_json::to_string(self).map_err(io::Error::other)
+    }
+
+    /// Reads it. The error says what is wrong with it.
+    pub(super) fn read(text: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let explain = |error| format!("cannot read what the other program hands over: {error}");
+        // First of all, because another version may have other fields.
+        let Version { version } = serde_json::from_str(text).map_err(explain)?;
+        if version != VERSION {
+            return Err(format!(
+                "the other program hands over version {version}, and this one reads {VERSION}; \
+                 stop and start it instead"
+            ));
+        }
+        serde_json::from_str(text).map_err(explain)
+    }
+}
+
+impl Program {
+    /// Opens it, in the image that it was handed over to.
+    pub(super) fn take(self, handed_over: &mut HandedOver, path: &Path) -> io::Result<Image> {
+        Ok(Image::adopt(handed_over.take(self.file)?, self.arguments, path.to_owned()))
+    }
 }
