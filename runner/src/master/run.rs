@@ -31,8 +31,8 @@ pub(super) struct MasterProcess {
     pub(super) hooks: Box<dyn Hooks>,
     pub(super) info: Master,
     pub(super) title: Option<Title>,
-    /// The program, if workers are made by executing it.
-    pub(super) image: Option<Image>,
+    /// The program that runs here.
+    pub(super) image: Image,
     /// None in a child only, which closes them.
     pub(super) signals: Option<Signals>,
     pub(super) pid_file: Option<PidFile>,

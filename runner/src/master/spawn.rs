@@ -5,6 +5,7 @@ use super::run::MasterProcess;
 use crate::os::fork::{self, ForkError};
 use crate::scoreboard::Row;
 use crate::server::{Identity, Serve};
+use crate::spec::Spawn;
 use crate::supervisor::{Generation, SlotId};
 use crate::worker::{self, Kit, Orders, Seed};
 use std::io;
@@ -31,9 +32,9 @@ impl MasterProcess {
             };
             drop(ours);
             let seed = self.take_seed(slot, generation, theirs, row.clone(), master_pid, serve);
-            match &self.image {
-                Some(image) => worker::execute(seed, slot.server, image),
-                None => worker::run(seed, || Ok(())),
+            match self.config.spawn.value {
+                Spawn::Exec => worker::execute(seed, slot.server, &self.image),
+                Spawn::Fork => worker::run(seed, || Ok(())),
             }
         })?;
         let Some((ours, ..)) = ends else {

@@ -40,7 +40,7 @@ struct Claims {
 /// What the process has become.
 struct Outfit {
     signals: Signals,
-    image: Option<Image>,
+    image: Image,
     title: Option<Title>,
 }
 
@@ -50,11 +50,12 @@ struct Outfit {
 pub(crate) fn run(
     mut prepared: Prepared,
     hooks: Box<dyn Hooks>,
+    source: Source,
 ) -> std::result::Result<u8, String> {
     let (pid_file, control) = (prepared.pid_file.take(), prepared.control.take());
     let mut claims = Claims { pid_file, control, launcher: None };
     match begin(&mut prepared, &*hooks, &mut claims) {
-        Ok(outfit) => Ok(MasterProcess::new(prepared, hooks, outfit, claims).run()),
+        Ok(outfit) => Ok(MasterProcess::new(prepared, hooks, source, outfit, claims).run()),
         Err(reason) => {
             claims.give_back(&reason);
             Err(reason)
@@ -100,10 +101,7 @@ fn begin(
 
 fn equip(prepared: &mut Prepared, hooks: &dyn Hooks, signals: Signals) -> Result<Outfit> {
     let config = &prepared.config;
-    let image = match config.spawn.value {
-        Spawn::Fork => None,
-        Spawn::Exec => Some(Image::of_this_process()?),
-    };
+    let image = Image::of_this_process()?;
     let title = Title::prepare();
     let name = format!("{}: master", config.name.value);
     title::name_process(&name);
@@ -113,7 +111,7 @@ fn equip(prepared: &mut Prepared, hooks: &dyn Hooks, signals: Signals) -> Result
     log_listeners(&prepared.servers);
     let stdio = std::mem::take(&mut prepared.stdio);
     if config.daemonize.value { fill(stdio)? } else { stdio }.redirect()?;
-    if image.is_none() {
+    if config.spawn.value == Spawn::Fork {
         call_hook("preload", Some(&signals), || hooks.preload())?;
     }
     Ok(Outfit { signals, image, title })
