@@ -196,9 +196,10 @@ impl Actions {
         self.queue.push_back(Action::Finish { code });
     }
 
-    /// Takes back what was not begun.
-    pub(super) fn withdraw_forks(&mut self) {
-        self.queue.retain(|action| !matches!(action, Action::Fork { .. }));
+    /// Takes back the forks for a server that were not begun.
+    pub(super) fn withdraw_forks(&mut self, of: usize) {
+        self.queue
+            .retain(|action| !matches!(action, Action::Fork { slot, .. } if slot.server == of));
     }
 
     /// Takes back the fork for one slot, if it was not begun.

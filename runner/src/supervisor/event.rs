@@ -51,12 +51,15 @@ pub(crate) struct Load {
 }
 
 /// What can be asked of the master.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Command {
     /// End the program. Each further one makes it faster: drain, stop, kill.
     Stop(Stop),
     /// Replace all workers, each when its successor is READY.
     Reload,
+    /// The same for the workers of these servers. Without any of them it does nothing, and has no
+    /// outcome.
+    ReloadOnly(Vec<usize>),
     /// Stop all workers at once and fork new ones.
     Restart,
     /// Have another number of workers, in one server or in all.

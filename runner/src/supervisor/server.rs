@@ -18,8 +18,12 @@ const RESTARTS_PER_WORKER: u32 = 5;
 /// are empty, or about to be.
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Server {
-    index: usize,
+    pub(super) index: usize,
     pub(super) slots: Vec<Slot>,
+    /// What is forked now.
+    pub(super) generation: Generation,
+    /// The generation to return to if the reload in progress fails; none without one.
+    previous: Option<Generation>,
     /// How many slots are wanted: the first ones.
     target: u32,
     settings: ServerSettings,
@@ -54,6 +58,8 @@ impl Server {
         let mut server = Self {
             index,
             slots: Vec::new(),
+            generation: 1,
+            previous: None,
             target: own.workers,
             settings: own.clone(),
             limits,
@@ -71,29 +77,24 @@ impl Server {
     // Workers.
 
     /// Fills the vacant slots whose time has come.
-    pub(super) fn fill(&mut self, generation: Generation, now: Time, actions: &mut Actions) {
+    pub(super) fn fill(&mut self, now: Time, actions: &mut Actions) {
         for slot in &mut self.slots {
-            slot.fill(generation, now, actions);
+            slot.fill(self.generation, now, actions);
         }
     }
 
-    /// Replaces the workers that are due, or with `reloading` older than `generation`, and retires
+    /// Replaces the workers that are due, or older than the generation that is in force, and retires
     /// those that are too many, as far as the budget allows.
     ///
     /// All that is voluntary comes through here: there are never more successors than `max_surge`,
     /// and never fewer READY workers than the target less `max_unavailable`, whatever the reasons
     /// are, and also when workers are missing for other reasons.
-    pub(super) fn renew(
-        &mut self,
-        generation: Generation,
-        reloading: bool,
-        now: Time,
-        actions: &mut Actions,
-    ) {
+    pub(super) fn renew(&mut self, now: Time, actions: &mut Actions) {
+        let (generation, reloading) = (self.generation, self.is_reloading());
         let (surge, unavailable) = self.budget();
         let mut surge = surge.saturating_sub(count(&self.slots, Slot::has_successor));
         let needed = self.target.saturating_sub(unavailable);
-        self.keep_who_is_needed(needed, generation);
+        self.keep_who_is_needed(needed);
         for slot in &mut self.slots {
             slot.let_go(now, actions);
         }
@@ -116,11 +117,11 @@ impl Server {
 
     /// Keeps those that are about to retire if there is no reason any more, or too few serve: since
     /// then the reload may have failed, others may have failed, or more may be wanted.
-    fn keep_who_is_needed(&mut self, needed: u32, generation: Generation) {
+    fn keep_who_is_needed(&mut self, needed: u32) {
         let mut missing = needed.saturating_sub(count(&self.slots, Slot::is_serving));
         let retires = |slot: &&mut Slot| slot.is_ready() && !slot.is_serving();
         for slot in self.slots.iter_mut().filter(retires) {
-            if missing > 0 || !slot.is_to_go(generation) {
+            if missing > 0 || !slot.is_to_go(self.generation) {
                 slot.retire(None);
                 missing = missing.saturating_sub(1);
             }
@@ -137,6 +138,76 @@ impl Server {
     pub(super) fn leave(&mut self, how: Leave, now: Time, actions: &mut Actions) {
         for slot in &mut self.slots {
             slot.leave(how, now, actions);
+        }
+    }
+
+    // Generations.
+
+    /// Begins a generation, in which all workers are replaced by and by.
+    pub(super) fn reload(&mut self, generation: Generation, now: Time, actions: &mut Actions) {
+        self.previous.get_or_insert(self.generation);
+        self.begin_generation(generation, now, actions);
+        self.stop_starting(now, actions);
+    }
+
+    /// Begins a generation, after the end of all workers.
+    pub(super) fn restart(&mut self, generation: Generation, now: Time, actions: &mut Actions) {
+        self.previous = None;
+        self.begin_generation(generation, now, actions);
+        self.leave(Leave::Stop, now, actions);
+    }
+
+    /// Returns to the generation before the reload, if it takes part in one.
+    pub(super) fn fail_reload(&mut self, now: Time, actions: &mut Actions) {
+        let Some(previous) = self.previous.take() else {
+            return;
+        };
+        self.set_generation(previous, actions);
+        self.stop_starting(now, actions);
+        for slot in &mut self.slots {
+            slot.end_back_off(now);
+        }
+    }
+
+    pub(super) fn finish_reload(&mut self) {
+        self.previous = None;
+    }
+
+    pub(super) fn is_reloading(&self) -> bool {
+        self.previous.is_some()
+    }
+
+    /// Whether nothing more will come of the reload here.
+    pub(super) fn is_reloaded(&self) -> bool {
+        self.slots.iter().all(|slot| slot.is_settled(self.generation))
+    }
+
+    /// Whether workers come or go, after which a reload may go on.
+    pub(super) fn is_moving(&self) -> bool {
+        self.slots.iter().any(Slot::is_moving)
+    }
+
+    fn begin_generation(&mut self, generation: Generation, now: Time, actions: &mut Actions) {
+        self.set_generation(generation, actions);
+        // It has the whole time to start again: its workers are replaced, maybe before it has.
+        self.start_deadline = now.saturating_add(self.settings.start_timeout);
+        self.forgive(now);
+    }
+
+    fn set_generation(&mut self, generation: Generation, actions: &mut Actions) {
+        self.withdraw_forks(actions);
+        self.generation = generation;
+    }
+
+    /// Takes back the forks that were not begun.
+    pub(super) fn withdraw_forks(&mut self, actions: &mut Actions) {
+        actions.withdraw_forks(self.index);
+        self.slots.iter_mut().for_each(Slot::withdraw_fork);
+    }
+
+    fn stop_starting(&mut self, now: Time, actions: &mut Actions) {
+        for slot in &mut self.slots {
+            slot.stop_starting(now, actions);
         }
     }
 
@@ -172,7 +243,7 @@ impl Server {
     }
 
     /// Gives every slot another try at once.
-    pub(super) fn forgive(&mut self, now: Time) {
+    fn forgive(&mut self, now: Time) {
         self.intensity.clear();
         for slot in &mut self.slots {
             slot.end_back_off(now);
@@ -190,10 +261,10 @@ impl Server {
     }
 
     /// Why its first worker does not serve, if one is wanted.
-    pub(super) fn last_failure(&self, generation: Generation) -> Option<StartFailure> {
+    pub(super) fn last_failure(&self) -> Option<StartFailure> {
         let slot = self.wanted().next()?;
         let reason = slot.last_failure()?.clone();
-        Some(StartFailure { slot: slot.id, generation, reason })
+        Some(StartFailure { slot: slot.id, generation: self.generation, reason })
     }
 
     // The number of workers.
@@ -259,22 +330,17 @@ impl Server {
         self.started
     }
 
-    /// Gives it the whole time to start again, because its workers are replaced before it has.
-    pub(super) fn extend_start(&mut self, now: Time) {
-        self.start_deadline = now.saturating_add(self.settings.start_timeout);
-    }
-
     /// When the start fails for lack of this server, or `NEVER`.
     pub(super) fn start_deadline(&self) -> Time {
         if self.started { NEVER } else { self.start_deadline }
     }
 
     /// Why it has not started in time.
-    pub(super) fn start_failure(&self, generation: Generation) -> Option<StartFailure> {
+    pub(super) fn start_failure(&self) -> Option<StartFailure> {
         let slot = self.wanted().find(|slot| !slot.is_ready())?;
         let timeout = Reason::Timeout(self.settings.start_timeout);
         let reason = slot.last_failure().cloned().unwrap_or(timeout);
-        Some(StartFailure { slot: slot.id, generation, reason })
+        Some(StartFailure { slot: slot.id, generation: self.generation, reason })
     }
 
     // Time.
@@ -300,8 +366,10 @@ impl Server {
 
     // What can be seen.
 
-    pub(super) fn status(&self, generation: Generation) -> ServerStatus {
+    pub(super) fn status(&self) -> ServerStatus {
+        let generation = self.generation;
         ServerStatus {
+            generation,
             target: self.target,
             degraded: self.degraded,
             failures: self.intensity.count(),

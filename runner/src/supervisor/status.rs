@@ -7,6 +7,8 @@ use super::{Generation, NEVER, Pid, SlotId, Time};
 /// A server as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ServerStatus {
+    /// What is forked now.
+    pub(crate) generation: Generation,
     /// How many workers it is to have.
     pub(crate) target: u32,
     /// Whether it fails too often, or has slots that are given up.

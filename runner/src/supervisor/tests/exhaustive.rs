@@ -37,7 +37,7 @@ fn explore(begin: World, depth: usize, commands: usize) {
 }
 
 /// What can happen next.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Next {
     Happens(Step),
     /// The next time has come.
@@ -54,14 +54,15 @@ impl Next {
 }
 
 fn steps(world: &World, commands: bool) -> Vec<Next> {
-    const COMMANDS: [Command; 5] = [
+    let any = [
         Command::Reload,
+        Command::ReloadOnly(vec![0]),
         Command::Restart,
         Command::Stop(Stop::Graceful),
         Command::Scale { server: None, to: Scale::By(1) },
         Command::Scale { server: None, to: Scale::By(-1) },
     ];
-    let commands = COMMANDS.into_iter().filter(|_| commands).map(Step::Command);
+    let commands = any.into_iter().filter(|_| commands).map(Step::Command);
     let (all, starting, serving) = world.counts();
     let exits = (0..all).map(|pick| Step::Exit(pick, ExitStatus::Signal(11).into()));
     let starts = (0..starting).flat_map(|pick| [Step::Ready(pick), Step::Fail(pick)]);

@@ -14,7 +14,7 @@
 //! exit 100 code 1       a process has ended; so have `exit 100 sig 9` and `exit all code 0`, and
 //!                       `exit 100 oom`, for want of memory
 //! forks fail            from now on, until `forks work`; with `forks hang` they are answered then
-//! reload                so are `restart`, `stop`, `stop now`
+//! reload                so are `restart`, `stop`, `stop now`; `reload 1 2`: only these servers
 //! scale +1              all servers get one worker more; `scale 4`: so many
 //! late 30s              time passes in which nobody looks at the clock
 //! workers               shows all processes
@@ -36,6 +36,7 @@ mod mistakes;
 mod properties;
 mod recycle;
 mod reload;
+mod reload_only;
 mod restart;
 mod scale;
 mod start;
@@ -135,6 +136,10 @@ impl Stage {
                 self.act("");
             }
             "forks" => self.set_forks(rest),
+            "reload" if !rest.is_empty() => {
+                let servers = rest.split(' ').map(|server| server.parse().unwrap()).collect();
+                self.tell(Event::Command(Command::ReloadOnly(servers)));
+            }
             "reload" => self.tell(Event::Command(Command::Reload)),
             "restart" => self.tell(Event::Command(Command::Restart)),
             "stop" if rest == "now" => self.tell(Event::Command(Command::Stop(Stop::Now))),

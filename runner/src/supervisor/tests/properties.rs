@@ -43,7 +43,8 @@ fn plan(commands: BoxedStrategy<Command>) -> impl Strategy<Value = Plan> {
 }
 
 fn replacements() -> BoxedStrategy<Command> {
-    prop_oneof![3 => Just(Command::Reload), 1 => Just(Command::Restart)].boxed()
+    let some = prop::collection::vec(0..4_usize, 0..3).prop_map(Command::ReloadOnly);
+    prop_oneof![2 => Just(Command::Reload), 2 => some, 1 => Just(Command::Restart)].boxed()
 }
 
 fn changes() -> BoxedStrategy<Command> {

@@ -81,7 +81,7 @@ impl Bytes<'_> {
     fn command(&mut self) -> Command {
         let server = self.below(4).checked_sub(1).map(|server| server as usize);
         match self.below(5) {
-            0..=1 => Command::Reload,
+            0..=1 => server.map_or(Command::Reload, |server| Command::ReloadOnly(vec![server])),
             2 => Command::Restart,
             3 => Command::Scale { server, to: Scale::To(self.below(8)) },
             _ => Command::Scale { server, to: Scale::By(self.below(8) as i32 - 4) },

@@ -6,7 +6,7 @@ use super::process::Process;
 use super::{HEARTBEAT, World};
 use crate::spec::Share;
 use crate::supervisor::{
-    Command, Generation, Leave, Pid, Report, ServerSettings, SlotId, State, Supervisor, Time,
+    Command, Generation, Leave, Mode, Pid, Report, ServerSettings, SlotId, State, Supervisor, Time,
 };
 
 /// The time in which forks are counted.
@@ -63,9 +63,16 @@ impl Witness {
         }
     }
 
-    pub(super) fn asked(&mut self, command: Command, finished: bool) {
+    pub(super) fn asked(&mut self, command: &Command, supervisor: &Supervisor) {
         self.forks.clear();
-        self.reloads += usize::from(command == Command::Reload && !finished);
+        let is_reload = match command {
+            Command::Reload => true,
+            Command::ReloadOnly(servers) => {
+                supervisor.mode.forks() && servers.iter().any(|it| *it < self.targets.len())
+            }
+            _ => false,
+        };
+        self.reloads += usize::from(is_reload && supervisor.mode != Mode::Finished);
     }
 
     /// A process has exited, or was told to.
@@ -243,7 +250,7 @@ impl World {
         let in_slot = self.processes.values().filter(|it| it.slot == old.slot);
         let replaced = in_slot.filter(|it| it.serves()).count() == 2;
         let unwanted = self.target(old.slot.server) <= old.slot.slot;
-        let outdated = old.generation < self.supervisor.generation();
+        let outdated = old.generation < self.status(old.slot.server).generation;
         assert!(replaced || unwanted || old.due || outdated, "{old:?} drains for nothing");
     }
 
@@ -251,14 +258,14 @@ impl World {
     /// for those that are being recycled.
     pub(in crate::supervisor) fn check_whole(&self) {
         self.witness.check_outcomes();
-        let generation = self.supervisor.generation();
         for (index, (server, status)) in
             self.servers.iter().zip(self.supervisor.status()).enumerate()
         {
             assert!(!status.degraded, "{status:?}");
             let processes = self.processes.values().filter(|it| it.slot.server == index);
             let (serving, others): (Vec<_>, Vec<_>) = processes.partition(|it| it.serves());
-            let right = |it: &&Process| it.slot.slot < status.target && it.generation == generation;
+            let right =
+                |it: &&Process| it.slot.slot < status.target && it.generation == status.generation;
             assert!(serving.iter().all(right), "{serving:?}");
             let recycles = server.max_lifetime.is_some() || server.max_memory.is_some();
             let missing = if recycles { budget(server, status.target).1 } else { 0 };

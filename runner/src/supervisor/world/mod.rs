@@ -45,7 +45,7 @@ impl World {
         if plan.started {
             world.start();
         }
-        plan.steps.iter().for_each(|step| world.step(*step));
+        plan.steps.iter().for_each(|step| world.step(step.clone()));
         world
     }
 
@@ -111,8 +111,8 @@ impl World {
         self.see(commands.iter().any(harsh), |world| {
             for command in commands {
                 world.stopping |= matches!(command, Command::Stop(_));
-                world.witness.asked(*command, world.supervisor.mode == Mode::Finished);
-                world.supervisor.handle(world.now, Event::Command(*command));
+                world.witness.asked(command, &world.supervisor);
+                world.supervisor.handle(world.now, Event::Command(command.clone()));
                 world.witness.scaled(&world.supervisor);
             }
         });
@@ -346,7 +346,11 @@ impl World {
     }
 
     fn target(&self, server: usize) -> u32 {
-        self.supervisor.status().nth(server).expect("a server").target
+        self.status(server).target
+    }
+
+    fn status(&self, server: usize) -> ServerStatus {
+        self.supervisor.status().nth(server).expect("a server")
     }
 
     fn sign_of_life(&self, process: &Process) -> Time {

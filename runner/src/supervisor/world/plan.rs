@@ -4,7 +4,7 @@ use crate::spec::Share;
 use crate::supervisor::{Command, Ending, ExitStatus, Load, ServerSettings, Time};
 
 /// Something that happens. Numbers pick one of the processes there are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::supervisor) enum Step {
     /// So many milliseconds.
     Pass(u64),
