@@ -35,6 +35,7 @@ pub(crate) enum Verb {
 pub(crate) enum Control {
     Stop { now: bool },
     Reload,
+    Reconfigure,
     Restart,
     Scale { server: String, to: Scale },
     Reopen,
@@ -95,6 +96,8 @@ fn command(program: &str) -> Command {
                 .about("Finish what is in flight, then stop")
                 .arg(Arg::new("now").long("now").help("Stop at once").action(ArgAction::SetTrue)),
             Command::new("reload").about("Replace every worker; each finishes what is in flight"),
+            Command::new("reconfigure")
+                .about("Read the configuration again, and replace only workers that it changes"),
             Command::new("upgrade").about(
                 "Change over to a new version of the program; returns when every worker is of it",
             ),
@@ -157,6 +160,7 @@ fn control(verb: &str, options: &ArgMatches) -> Option<Control> {
     Some(match verb {
         "stop" => Control::Stop { now: options.get_flag("now") },
         "reload" => Control::Reload,
+        "reconfigure" => Control::Reconfigure,
         "restart" => Control::Restart,
         "scale" => Control::Scale {
             server: options.get_one::<String>("server")?.clone(),
@@ -232,6 +236,7 @@ mod tests {
             ("stop", stop(false), None, ""),
             ("stop --now", stop(true), None, ""),
             ("reload", Verb::Control(Control::Reload), None, ""),
+            ("reconfigure", Verb::Control(Control::Reconfigure), None, ""),
             ("restart", Verb::Control(Control::Restart), None, ""),
             ("scale web 4", scale(Scale::To(4)), None, ""),
             ("scale web +2", scale(Scale::By(2)), None, ""),
@@ -318,6 +323,7 @@ mod tests {
             "start",
             "stop",
             "reload",
+            "reconfigure",
             "restart",
             "scale",
             "reopen",

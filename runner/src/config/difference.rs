@@ -6,7 +6,6 @@ use super::show::Line;
 use super::{Origin, ServerConfig};
 use std::fmt;
 use std::mem::replace;
-use std::net::SocketAddr;
 
 /// The options of a server that only its master goes by.
 const OF_SUPERVISION: &[&str] = &[
@@ -49,31 +48,12 @@ pub(crate) struct Change {
     origin: Option<Origin>,
 }
 
-/// What is different in a server.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Difference {
-    pub(crate) changes: Vec<Change>,
-    /// The addresses that only the new configuration has.
-    pub(crate) new: Vec<SocketAddr>,
+/// What is different between a server and what it is to become.
+pub(crate) fn of_server(before: &ServerConfig, after: &ServerConfig) -> Vec<Change> {
+    compare(&before.settings.lines(), &after.settings.lines(), effect_on_server)
 }
 
-impl Difference {
-    /// Compares a server with what it is to become.
-    pub(crate) fn between(before: &ServerConfig, after: &ServerConfig) -> Self {
-        let (old, new) = (&before.settings, &after.settings);
-        Self {
-            changes: compare(&old.lines(), &new.lines(), effect_on_server),
-            new: without(&new.bind.value, &old.bind.value),
-        }
-    }
-
-    /// Whether its workers are to be replaced.
-    pub(crate) fn needs_reload(&self) -> bool {
-        self.changes.iter().any(|change| change.effect == Effect::Reload)
-    }
-}
-
-/// What is different in the master.
+/// What is different between the master and what it is to become.
 pub(crate) fn of_master(before: &MasterConfig, after: &MasterConfig) -> Vec<Change> {
     let mut changes = compare(&before.lines(), &after.lines(), effect_on_master);
     for change in &mut changes {

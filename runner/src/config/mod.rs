@@ -15,7 +15,7 @@ mod suggest;
 mod tests;
 mod value;
 
-pub(crate) use difference::{Change, Difference, Effect, of_master, without};
+pub(crate) use difference::{Change, Effect, of_master, of_server, without};
 pub(crate) use error::ConfigErrors;
 pub(crate) use layers::Override;
 pub(crate) use options::{

@@ -54,15 +54,10 @@ impl Editions {
         self.all.push((generation, edition));
     }
 
-    /// Drops those that are older than the one for `generation`, for all go on with that.
+    /// Drops all but the one for `generation`, which every worker is of from now on.
     pub(super) fn settle(&mut self, generation: Generation) {
-        self.all.drain(..self.position(generation));
-        self.all[0].0 = 0;
-    }
-
-    /// Drops those that are younger than the one for `generation`, for all go back to that.
-    pub(super) fn discard(&mut self, generation: Generation) {
-        self.all.truncate(self.position(generation) + 1);
+        let settled = self.all.swap_remove(self.position(generation)).1;
+        self.all = vec![(0, settled)];
     }
 
     /// The one for workers of `generation`: the newest that is not younger.
@@ -73,6 +68,12 @@ impl Editions {
     /// The same, for a process that has no use for the others.
     pub(super) fn into_edition_of(mut self, generation: Generation) -> Edition {
         self.all.swap_remove(self.position(generation)).1
+    }
+
+    /// The newest one.
+    pub(super) fn current_mut(&mut self) -> &mut Edition {
+        let last = self.all.len() - 1;
+        &mut self.all[last].1
     }
 
     /// The newest one.

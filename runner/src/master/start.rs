@@ -52,11 +52,12 @@ struct Outfit {
 pub(crate) fn run(
     mut prepared: Prepared,
     hooks: Box<dyn Hooks>,
+    source: Source,
 ) -> std::result::Result<u8, String> {
     let (pid_file, control) = (prepared.pid_file.take(), prepared.control.take());
     let mut claims = Claims { pid_file, control, launcher: None, notify: Notify::of_environment() };
     match begin(&mut prepared, &*hooks, &mut claims) {
-        Ok(outfit) => Ok(MasterProcess::new(prepared, hooks, outfit, claims).run()),
+        Ok(outfit) => Ok(MasterProcess::new(prepared, hooks, source, outfit, claims).run()),
         Err(reason) => {
             claims.give_back(&reason);
             Err(reason)
