@@ -51,7 +51,11 @@ impl Web {
     fn who(&self) -> String {
         let Self { version, worker } = self;
         let pid = std::process::id();
-        format!("version {version} pid {pid} slot {} generation {}\n", worker.slot(), worker.generation())
+        format!(
+            "version {version} pid {pid} slot {} generation {}\n",
+            worker.slot(),
+            worker.generation()
+        )
     }
 }
 

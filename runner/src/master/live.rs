@@ -76,6 +76,16 @@ impl LiveWorker {
         }
     }
 
+    /// What it has said of a line that is not complete.
+    pub(super) fn heard(&self) -> &[u8] {
+        &self.heard
+    }
+
+    /// The same worker, as the process image before this one knew it.
+    pub(super) fn with_heard(self, heard: Vec<u8>) -> Self {
+        Self { heard, ..self }
+    }
+
     /// Reads what the worker has said since the last time. Never waits.
     pub(super) fn listen(&mut self) -> Vec<Word> {
         let mut chunk = [0; 512];

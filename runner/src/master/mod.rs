@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod spawn;
 mod start;
+mod upgrade;
 mod vitals;
 mod wait;
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 impl MasterProcess {
     pub(super) fn report(&mut self, report: Report) {
         self.note(&report);
+        self.judge_upgrade(&report);
         match report {
             Report::Started => self.started(),
             Report::StartFailed(failure) => self.start_failed(&failure),

@@ -6,6 +6,7 @@ use super::live::{Live, Word};
 use super::notify::Notify;
 use super::prepare::Server;
 use super::record::Record;
+use super::upgrade::Upgrade;
 use super::wait::{Happened, wait};
 use crate::config::MasterConfig;
 use crate::hooks::{Hooks, Master};
@@ -22,6 +23,7 @@ use crate::supervisor::{
 };
 use nix::sys::signal::Signal as Number;
 use std::collections::BTreeMap;
+use std::io;
 use std::time::Instant;
 
 /// The state of the master process; the supervisor knows nothing of it.
@@ -44,6 +46,8 @@ pub(super) struct MasterProcess {
     /// The process that waits for the daemon to be READY.
     pub(super) launcher: Option<Launcher>,
     pub(super) notify: Notify,
+    /// A change of the program that is under way.
+    pub(super) upgrade: Option<Upgrade>,
     /// Why the program ends with failure, whatever the supervisor says.
     pub(super) failed: Option<String>,
     pub(super) config: MasterConfig,
@@ -66,18 +70,10 @@ impl MasterProcess {
                 }
             }
             self.report_left_out();
+            self.settle_upgrade();
             self.settle_control();
             self.keep_informed();
-            let now = self.now();
-            let control = self.control.as_ref();
-            let deadlines = [
-                self.supervisor.poll_timeout(),
-                self.flood.due(),
-                self.notify.due(),
-                control.and_then(Control::deadline),
-            ];
-            let timeout = deadlines.into_iter().flatten().min().map(|at| at.saturating_sub(now));
-            match self.signals.as_ref().map(|signals| wait(signals, &self.live, control, timeout)) {
+            match self.wait() {
                 Some(Ok(happened)) => self.look(&happened),
                 // Without poll(2) there is no supervision; the workers notice that we are gone.
                 Some(Err(error)) => {
@@ -88,6 +84,23 @@ impl MasterProcess {
             }
             self.supervisor.handle_timeout(self.now());
         }
+    }
+
+    /// Waits for the next thing to happen, or to be done.
+    fn wait(&self) -> Option<io::Result<Happened>> {
+        let (control, upgrade) = (self.control.as_ref(), self.upgrade.as_ref());
+        let deadlines = [
+            self.supervisor.poll_timeout(),
+            self.flood.due(),
+            self.notify.due(),
+            control.and_then(Control::deadline),
+            upgrade.and_then(Upgrade::deadline),
+        ];
+        let next = deadlines.into_iter().flatten().min();
+        let timeout = next.map(|at| at.saturating_sub(self.now()));
+        let control = control.into_iter().flat_map(Control::descriptors);
+        let others = control.chain(upgrade.into_iter().flat_map(Upgrade::descriptors));
+        Some(wait(self.signals.as_ref()?, &self.live, others, timeout))
     }
 
     pub(super) fn tell(&mut self, event: Event) {
@@ -110,12 +123,19 @@ impl MasterProcess {
             self.look_at(*pid);
         }
         self.check_reopened();
-        if happened.control {
+        if happened.others {
             self.serve_control();
         }
     }
 
     fn obey_signal(&mut self, signal: Number) {
+        let changes = [Number::SIGHUP, Number::SIGUSR1, Number::SIGUSR2].contains(&signal);
+        if let Err(reason) = self.refuse_during_upgrade()
+            && changes
+        {
+            tracing::warn!(signal = signal.as_str(), "signal ignored: {reason}");
+            return;
+        }
         match signal {
             Number::SIGCHLD => self.reap(),
             Number::SIGHUP => {
@@ -126,6 +146,9 @@ impl MasterProcess {
             _ => {
                 if let Some(command) = self.command(signal) {
                     tracing::info!(signal = signal.as_str(), ?command, "signal received");
+                    if matches!(command, Command::Stop(_)) {
+                        self.end_trial();
+                    }
                     self.tell(Event::Command(command));
                 }
             }

@@ -3,33 +3,22 @@
 use super::leave::ERRAND;
 use super::state::{self, Course, State};
 use super::{Proving, Upgrade};
-use crate::config::{Config, ServerConfig};
+use crate::config::Config;
 use crate::control::protocol::error_line;
-use crate::listener::Listeners;
 use crate::master::control::Control;
-use crate::master::edition::{Edition, Editions};
-use crate::master::errors::Errors;
-use crate::master::live::LiveWorker;
-use crate::master::logs::Streams;
-use crate::master::prepare::{Prepared, Server, sockets_of};
-use crate::master::record::Record;
-use crate::master::report::call_hook;
-use crate::master::run::{MasterProcess, Program};
-use crate::master::start::{Claims, Outfit, supervisor_settings};
-use crate::os::hand_over::{self, HandedOver, Kept};
+use crate::master::live::{Live, LiveWorker};
+use crate::os::clock;
+use crate::os::hand_over::{self, HandedOver};
 use crate::os::image::Image;
 use crate::os::local::LocalListener;
 use crate::os::pidfile::PidFile;
 use crate::os::process::{Child, Signal};
-use crate::os::{clock, orphans};
 use crate::scoreboard::Row;
-use crate::server::Serve;
-use crate::spec::{ExitStatus, Spawn};
-use crate::supervisor::{Adopted, Command, Event, Pid, Supervisor};
+use crate::supervisor::{Adopted, Settings, Supervisor};
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What the program before has left.
 #[derive(Debug)]
@@ -40,7 +29,7 @@ pub(crate) struct Arrival {
 
 impl Arrival {
     pub(crate) fn of(handed_over: HandedOver) -> Result<Self, String> {
-        Ok(Self { state: State::parse(handed_over.text())?, handed_over })
+        Ok(Self { state: State::read(handed_over.text())?, handed_over })
     }
 
     /// The directory that the program was started in.
@@ -50,22 +39,25 @@ impl Arrival {
 
     /// The whole configuration, if this program was here before and goes on as it was.
     pub(crate) fn configuration(&self) -> Option<&str> {
-        matches!(self.state.course, Course::Back { .. }).then_some(&self.state.configuration)
+        match self.state.course {
+            Course::Forward { .. } => None,
+            Course::Back { .. } => Some(&self.state.configuration),
+        }
     }
 
-    /// Executes the program before again, which goes on as if nothing had been. Returns, with the
-    /// reason, only if that fails or there is none.
+    /// Executes the program before again, which goes on as if nothing had been; nothing may have been
+    /// taken in hand yet. Returns, with the reason, only if that fails or there is none.
     pub(crate) fn give_back(self, reason: String) -> String {
-        tracing::error!("upgrade failed, going back to the program before: {reason}");
         let Self { mut state, mut handed_over } = self;
-        let Some(program) = state.previous.take() else {
+        let Course::Forward { previous } = &state.course else {
             return reason;
         };
+        tracing::error!("upgrade failed, going back to the program before: {reason}");
+        let previous = previous.clone();
         let back = || {
-            let previous = program.open(&mut handed_over, &state.path)?;
-            let configuration = state.configuration.clone();
-            let failed = state.ledger.newest() + 1;
-            state.course = Course::Back { reason: reason.clone(), failed, configuration };
+            let previous = previous.take(&mut handed_over, &state.path)?;
+            let failed = state.ledger.newest.saturating_add(1);
+            state.course = Course::Back { reason: reason.clone(), failed };
             let (_file, number) = hand_over::write(&state.text()?)?;
             Err(previous.execute(ERRAND, number))
         };

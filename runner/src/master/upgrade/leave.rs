@@ -74,11 +74,23 @@ impl MasterProcess {
             configuration,
             began: clock::monotonic().saturating_sub(self.now()),
             ledger: self.supervisor.ledger(),
-            servers: self.servers.iter().map(|it| describe_server(it, kept)).collect::<io::Result<_>>()?,
-            workers: self.live.iter().map(|it| describe_worker(it, kept)).collect::<io::Result<_>>()?,
+            servers: self
+                .servers
+                .iter()
+                .map(|it| describe_server(it, kept))
+                .collect::<io::Result<_>>()?,
+            workers: self
+                .live
+                .iter()
+                .map(|it| describe_worker(it, kept))
+                .collect::<io::Result<_>>()?,
             pid_file: self.pid_file.as_ref().map(|it| describe_pid_file(it, kept)).transpose()?,
-            control: self.control.as_ref().map(|it| describe_control(it, client, kept)).transpose()?,
-            exits: self.record.all().cloned().collect(),
+            control: self
+                .control
+                .as_ref()
+                .map(|it| describe_control(it, client, kept))
+                .transpose()?,
+            record: self.record.clone(),
         })
     }
 

@@ -31,7 +31,7 @@ use super::run::MasterProcess;
 use crate::control::protocol::error_line;
 use crate::hooks::Hooks;
 use crate::os::image::Image;
-use crate::supervisor::{Generation, Report, ReloadError, Time};
+use crate::supervisor::{Generation, ReloadError, Report, Time};
 use nix::poll::PollFlags;
 use std::os::fd::BorrowedFd;
 use trial::Trial;
@@ -43,9 +43,16 @@ const UNDER_WAY: &str = "an upgrade is under way; try again when it is over";
 #[derive(Debug)]
 pub(super) enum Upgrade {
     /// The new program is tried.
-    Trying { trial: Trial, image: Image, client: ClientId },
+    Trying(Trying),
     /// This is the new program, and its first workers are on their way.
     Proving(Proving),
+}
+
+#[derive(Debug)]
+pub(super) struct Trying {
+    trial: Trial,
+    image: Image,
+    client: ClientId,
 }
 
 /// What the new program needs to give everything back.
@@ -55,7 +62,10 @@ pub(super) struct Proving {
     /// What the previous one is configured by.
     configuration: String,
     client: Option<ClientId>,
+    /// The first one of this program.
     generation: Generation,
+    /// How its reload has ended.
+    verdict: Option<Result<(), ReloadError>>,
 }
 
 impl MasterProcess {
@@ -70,11 +80,11 @@ impl MasterProcess {
         let until = self.now().saturating_add(self.start_patience());
         let trial = Trial::begin(&image, &text, until)?;
         tracing::info!(program = %image.path().display(), pid = trial.pid(), "trying the new program");
-        self.upgrade = Some(Upgrade::Trying { trial, image, client });
+        self.upgrade = Some(Upgrade::Trying(Trying { trial, image, client }));
         Ok(())
     }
 
-    /// How long the new program may take to start, as long as a worker of any server may.
+    /// How long the new program may take to start: as long as a worker of any server.
     fn start_patience(&self) -> Time {
         let times = self.servers.iter().map(|server| server.settings().start_timeout.value);
         times.max().unwrap_or_default()
@@ -85,63 +95,68 @@ impl MasterProcess {
         if self.upgrade.is_some() { Err(UNDER_WAY.to_owned()) } else { Ok(()) }
     }
 
-    /// Looks whether the trial is over, and if it is, draws the conclusion.
-    pub(super) fn look_at_upgrade(&mut self) {
-        let Some(Upgrade::Trying { trial, .. }) = &mut self.upgrade else {
-            return;
-        };
-        trial.expire(self.began.elapsed());
-        let Some(verdict) = trial.look() else {
-            return;
-        };
-        let Some(Upgrade::Trying { image, client, .. }) = self.upgrade.take() else {
-            return;
-        };
-        let result = verdict.and_then(|()| {
-            if !self.supervisor.is_calm() {
-                return Err("workers started or changed meanwhile; try again".to_owned());
-            }
-            // Returns only if that fails.
-            Err(self.go_forward(&image, client))
-        });
-        if let Err(reason) = result {
-            tracing::error!("upgrade failed: {reason}");
-            self.answer(client, error_line(&reason));
-        }
-    }
-
     /// Ends a trial, because the program stops.
     pub(super) fn end_trial(&mut self) {
-        if let Some(Upgrade::Trying { trial, .. }) = &mut self.upgrade {
-            trial.end("the program stops".to_owned());
+        if let Some(Upgrade::Trying(tried)) = &mut self.upgrade {
+            tried.trial.end("the program stops".to_owned());
         }
     }
 
-    /// Draws the conclusion from the first reload of a new program.
+    /// Takes note of how the first reload of a new program has ended.
     pub(super) fn judge_upgrade(&mut self, report: &Report) {
-        let Report::ReloadFinished { generation, result } = report else {
+        let Some(Upgrade::Proving(proving)) = &mut self.upgrade else {
             return;
         };
-        let Some(Upgrade::Proving(proving)) = self.upgrade.take_if(|upgrade| {
-            matches!(upgrade, Upgrade::Proving(proving) if proving.generation == *generation)
-        }) else {
+        if let Report::ReloadFinished { generation, result } = report
+            && *generation == proving.generation
+        {
+            proving.verdict = Some(result.clone());
+        }
+    }
+
+    /// Goes on with an upgrade as far as that is possible. To be called when nothing is left to be
+    /// done for the supervisor, for another program would not do it.
+    pub(super) fn settle_upgrade(&mut self) {
+        match self.upgrade.take() {
+            None => {}
+            Some(Upgrade::Trying(tried)) => self.settle_trial(tried),
+            Some(Upgrade::Proving(proving)) => self.settle_proof(proving),
+        }
+    }
+
+    fn settle_trial(&mut self, mut tried: Trying) {
+        tried.trial.expire(self.now());
+        let Some(verdict) = tried.trial.look() else {
+            self.upgrade = Some(Upgrade::Trying(tried));
             return;
         };
-        let started = || {
-            let hook = self.hook("start", Hooks::start);
-            hook.map_err(|error| format!("the `start` hook failed: {error}"))
+        let Trying { image, client, .. } = tried;
+        let failure = match verdict {
+            Ok(()) if self.supervisor.is_calm() => self.go_forward(&image, client),
+            Ok(()) => "workers have started or changed meanwhile; try again".to_owned(),
+            Err(reason) => reason,
         };
-        let failure = match result {
-            Ok(()) => started().err(),
+        self.fail_upgrade(Some(client), &failure);
+    }
+
+    fn settle_proof(&mut self, mut proving: Proving) {
+        let Some(verdict) = proving.verdict.take() else {
+            self.upgrade = Some(Upgrade::Proving(proving));
+            return;
+        };
+        let failure = match verdict {
+            Ok(()) => {
+                let started = self.hook("start", Hooks::start);
+                started.err().map(|error| format!("the `start` hook failed: {error}"))
+            }
             Err(ReloadError::Stopping) => {
                 return self.fail_upgrade(proving.client, "the program stops");
             }
-            Err(error) => Some(self.explain_reload(error)),
+            Err(error) => Some(self.explain_reload(&error)),
         };
         match failure {
             None => self.complete_upgrade(proving.client),
             Some(reason) => {
-                tracing::error!("upgrade failed, going back to the program before: {reason}");
                 let error = self.go_back(&proving, reason);
                 self.fail_upgrade(proving.client, &error);
             }
@@ -150,8 +165,9 @@ impl MasterProcess {
 
     fn complete_upgrade(&mut self, client: Option<ClientId>) {
         tracing::info!(program = %self.image.path().display(), "upgraded");
+        self.drop_former_addresses();
         if let Some(client) = client {
-            self.tell_outcome(client);
+            self.answer_outcome(client);
         }
     }
 
@@ -165,23 +181,24 @@ impl MasterProcess {
 
 impl Upgrade {
     /// What to wait for in poll(2).
-    pub(super) fn descriptors(&self) -> Vec<(BorrowedFd<'_>, PollFlags)> {
-        match self {
-            Self::Trying { trial, .. } => trial.descriptors().into(),
-            Self::Proving(_) => Vec::new(),
-        }
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
+        self.trial().into_iter().flat_map(Trial::descriptors)
     }
 
     /// When something is to be looked at.
     pub(super) fn deadline(&self) -> Option<Time> {
-        match self {
-            Self::Trying { trial, .. } => trial.deadline(),
-            Self::Proving(_) => None,
-        }
+        self.trial()?.deadline()
     }
 
     /// Whether a process is the new program on trial.
     pub(super) fn is_trial(&self, pid: i32) -> bool {
-        matches!(self, Self::Trying { trial, .. } if trial.pid() == pid)
+        self.trial().is_some_and(|trial| trial.pid() == pid)
+    }
+
+    fn trial(&self) -> Option<&Trial> {
+        match self {
+            Self::Trying(tried) => Some(&tried.trial),
+            Self::Proving(_) => None,
+        }
     }
 }

@@ -4,11 +4,11 @@
 //! and gives everything back. So fields may be added, with a default, and are ignored by who does
 //! not know them; anything else is a new version.
 
-use crate::control::protocol::Exit;
 use crate::listener::Exported;
+use crate::master::record::Record;
 use crate::os::hand_over::HandedOver;
 use crate::os::image::Image;
-use crate::supervisor::{Generation, Ledger, Time};
+use crate::supervisor::{Generation, Ledger};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::fd::RawFd;
@@ -38,8 +38,7 @@ pub(super) struct State {
     pub(super) workers: Vec<Worker>,
     pub(super) pid_file: Option<PidFile>,
     pub(super) control: Option<Control>,
-    /// How the last workers ended, and when.
-    pub(super) exits: Vec<(Time, Exit)>,
+    pub(super) record: Record,
 }
 
 /// Which way the change goes.

@@ -4,10 +4,10 @@
 use crate::os::fork;
 use crate::os::hand_over::{self, HandedOver};
 use crate::os::image::Image;
+use crate::os::lifeline;
 use crate::os::process::{Child, Exit, Signal};
 use crate::os::signal::{self, unblock};
 use crate::os::stdio::Stdio;
-use crate::os::lifeline;
 use crate::supervisor::Time;
 use nix::poll::PollFlags;
 use std::fs::File;
@@ -125,7 +125,8 @@ impl Trial {
     /// What it has printed, for the end of a sentence.
     fn quote(&self) -> String {
         let printed = String::from_utf8_lossy(&self.printed);
-        let lines: Vec<_> = printed.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<_> =
+            printed.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         if lines.is_empty() { String::new() } else { format!("; it printed: {}", lines.join("; ")) }
     }
 }
