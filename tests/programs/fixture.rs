@@ -293,6 +293,12 @@ async fn fail_as_told(worker: &Worker) -> Result<()> {
             std::thread::sleep(Duration::from_secs(60));
             Ok(())
         }
+        "held" => {
+            while std::fs::exists("fixture_worker")? {
+                sleep(Duration::from_millis(5)).await;
+            }
+            Ok(())
+        }
         "configuration" => Err(Error::configuration("no such database")),
         _ => Ok(()),
     }

@@ -54,6 +54,8 @@ pub struct Failure {
     pub holder: Option<Identity>,
     /// When the client began to connect.
     pub began: Instant,
+    /// When it knew.
+    pub ended: Instant,
     /// What exactly has happened.
     pub detail: String,
 }

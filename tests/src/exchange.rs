@@ -35,7 +35,8 @@ impl Connection {
                 ErrorKind::TimedOut | ErrorKind::WouldBlock => Outcome::TimedOut,
                 _ => Outcome::Wrong,
             };
-            Failure { outcome, holder: None, began, detail: format!("connect: {error}") }
+            let (ended, detail) = (Instant::now(), format!("connect: {error}"));
+            Failure { outcome, holder: None, began, ended, detail }
         })?;
         Ok(Self { socket, received: Vec::new(), began, holder: None })
     }
@@ -157,7 +158,8 @@ impl Connection {
 
     fn failure(&self, outcome: Outcome, detail: &str) -> Failure {
         let detail = format!("{} {detail}", self.socket.name());
-        Failure { outcome, holder: self.holder.clone(), began: self.began, detail }
+        let (holder, ended) = (self.holder.clone(), Instant::now());
+        Failure { outcome, holder, began: self.began, ended, detail }
     }
 }
 

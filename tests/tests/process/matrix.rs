@@ -1,6 +1,7 @@
 //! What happens to the workers, by what clients do meanwhile: each kind of client at each kind of
 //! event, and what of it may be lost (P14).
 
+use crate::doomed::Doomed;
 use crate::fixture;
 use nix::sys::signal::Signal;
 use runner::Address;
@@ -8,8 +9,6 @@ use runner_tests::{
     Crowd, Failure, Outcome, Program, Shape, Worker, children_of, eventually, get, is_alive,
     queued, state_of,
 };
-use std::collections::BTreeSet;
-use std::time::Instant;
 
 /// How the workers share an address.
 const ACCEPT: &[&str] = &["slots"];
@@ -32,15 +31,6 @@ const ECHO: &[(Shape, usize)] = &[(Shape::Tcp, 2), (Shape::TcpBusy, 2)];
 /// How many workers there are of `web` and `echo`.
 const WORKERS: usize = 3 + 2;
 
-/// What an event may cost.
-#[derive(Default)]
-struct Doomed {
-    /// Workers whose connections may break.
-    workers: BTreeSet<i32>,
-    /// Connections that began earlier may have been accepted by them. No later one is theirs.
-    until: Option<Instant>,
-}
-
 /// Workers are replaced one by one, and nobody notices.
 #[test]
 fn a_reload_loses_nothing() {
@@ -55,14 +45,12 @@ fn a_reload_loses_nothing() {
 #[test]
 fn a_restart_breaks_the_connections_of_the_workers() {
     check("restart", 2, |program| {
-        let workers = pids(&program.workers());
-        program.signal(Signal::SIGUSR1);
-        eventually("the workers are gone", || {
-            workers.iter().all(|pid| !is_alive(*pid)).then_some(())
+        let doomed = Doomed::by(&program.workers(), |workers| {
+            program.signal(Signal::SIGUSR1);
+            await_end(workers);
         });
-        let until = Some(Instant::now());
         settle(program, WORKERS, 2);
-        Doomed { workers, until }
+        doomed
     });
 }
 
@@ -89,22 +77,20 @@ fn fewer_workers_lose_nothing() {
 fn a_killed_worker_breaks_its_own_connections() {
     check("kill", 1, |program| {
         let victims = ["web", "echo"].map(|server| program.workers_of(server).swap_remove(0));
-        // Stopped first, so that it is known which connections wait in their queues.
-        for victim in &victims {
-            victim.signal(Signal::SIGSTOP);
-            eventually("it is stopped", || (state_of(victim.pid) == Some('T')).then_some(()));
-        }
-        let until = Some(Instant::now());
+        // Stopped first, so that it is known that nothing in their queues has become theirs.
+        let doomed = Doomed::by(&victims, |victims| {
+            for victim in victims {
+                victim.signal(Signal::SIGSTOP);
+                eventually("it is stopped", || (state_of(victim.pid) == Some('T')).then_some(()));
+            }
+        });
         eventually("connections wait", || (queued(victims[0].pid) > 0).then_some(()));
         for victim in &victims {
             victim.signal(Signal::SIGKILL);
         }
-        let workers = pids(&victims);
-        eventually("others are in their place", || {
-            let serving = program.wait_for_workers(WORKERS, 1);
-            pids(&serving).is_disjoint(&workers).then_some(())
-        });
-        Doomed { workers, until }
+        await_end(&victims);
+        settle(program, WORKERS, 1);
+        doomed
     });
 }
 
@@ -140,24 +126,6 @@ fn check(what: &str, newest: u32, event: impl Fn(&Program) -> Doomed) {
     }
 }
 
-impl Doomed {
-    fn permits(&self, failure: &Failure) -> bool {
-        let broken = match failure.outcome {
-            Outcome::ResetFresh
-            | Outcome::ResetReused
-            | Outcome::ClosedFresh
-            | Outcome::ClosedReused
-            | Outcome::Truncated => true,
-            Outcome::Answered | Outcome::Refused | Outcome::Wrong | Outcome::TimedOut => false,
-        };
-        let theirs = match &failure.holder {
-            Some(holder) => self.workers.contains(&holder.pid),
-            None => self.until.is_some_and(|until| failure.began < until),
-        };
-        broken && theirs
-    }
-}
-
 /// Who is silent for longer than a drain leaves an idle connection open finds it closed in an orderly
 /// way, and may ask again (RFC 9112, 9.3.1). A tcp server has no way to announce it.
 fn may_find_it_closed(client: &str, failure: &Failure) -> bool {
@@ -173,6 +141,8 @@ fn settle(program: &Program, count: usize, generation: u32) {
     });
 }
 
-fn pids(workers: &[Worker]) -> BTreeSet<i32> {
-    workers.iter().map(|worker| worker.pid).collect()
+fn await_end(workers: &[Worker]) {
+    eventually("the workers are gone", || {
+        workers.iter().all(|worker| !is_alive(worker.pid)).then_some(())
+    });
 }

@@ -1,0 +1,1 @@
+//! What reloads leave behind: nothing.
