@@ -125,7 +125,7 @@ fn kills_break_no_other_connection() {
 }
 
 /// The fixture with so many workers of `web`.
-fn servers_with(workers: usize, accept: &str) -> Start {
+pub(crate) fn servers_with(workers: usize, accept: &str) -> Start {
     with_pid_file()
         .env("RUNNER_SERVER_WEB__WORKERS", &workers.to_string())
         .env("RUNNER_SERVER_WEB__ACCEPT", accept)
@@ -137,12 +137,12 @@ fn crowd(program: &Program, shapes: &[Shape]) -> Crowd {
 }
 
 /// Waits until so many more requests were answered.
-fn go_on(crowd: &Crowd, more: u64) {
+pub(crate) fn go_on(crowd: &Crowd, more: u64) {
     let enough = crowd.answered() + more;
     eventually("it goes on", || (enough < crowd.answered()).then_some(()));
 }
 
-fn reload(program: &Program, generation: u32) {
+pub(crate) fn reload(program: &Program, generation: u32) {
     program.signal(Signal::SIGUSR2);
     program.wait_for(&format!("reload finished generation={generation}"));
 }

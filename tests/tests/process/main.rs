@@ -17,6 +17,7 @@ mod logs;
 mod losses;
 mod master_death;
 mod matrix;
+mod netns;
 mod oom;
 mod orphans;
 mod pid1;
