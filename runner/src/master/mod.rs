@@ -14,6 +14,7 @@ mod live;
 mod logs;
 mod orphans;
 mod prepare;
+mod reconfigure;
 mod record;
 mod report;
 mod run;
