@@ -31,6 +31,11 @@ impl Intensity {
         }
     }
 
+    /// Counts the failures of the last `window`, from now on.
+    pub(super) fn set_window(&mut self, window: Time) {
+        self.window = window;
+    }
+
     /// Begins to count anew.
     pub(super) fn clear(&mut self) {
         self.times.clear();

@@ -216,6 +216,20 @@ impl Supervisor {
         self.settle(now);
     }
 
+    /// Changes what a server is. Poll the actions after this.
+    ///
+    /// The policy of restarts and the budget hold at once. So do the times to leave in, for workers
+    /// that are told from now on. The time to start in and what is watched of a worker hold for those
+    /// that are forked from now on. Another configured number of workers is one to be scaled to;
+    /// if that has not changed, the number that it was scaled to stays, and in a range always.
+    pub(crate) fn configure(&mut self, now: Time, server: usize, settings: ServerSettings) {
+        self.forgive_lateness(now);
+        if let Some(server) = self.servers.get_mut(server).filter(|_| self.mode.forks()) {
+            server.configure(settings, &self.settings, now, &mut self.actions);
+        }
+        self.settle(now);
+    }
+
     /// The time of [`poll_timeout`](Self::poll_timeout) has come. Poll the actions after this. It
     /// does no harm to come early.
     pub(crate) fn handle_timeout(&mut self, now: Time) {

@@ -3,7 +3,6 @@
 use super::action::{Actions, Leave, Reason, Report, StartFailure};
 use super::elastic::Elastic;
 use super::event::{Load, Scale};
-use super::health::Vitals;
 use super::intensity::Intensity;
 use super::settings::ServerSettings;
 use super::slot::Slot;
@@ -41,20 +40,6 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(index: usize, own: &ServerSettings, all: &Settings, now: Time) -> Self {
-        let limits = Limits {
-            start: own.start_timeout,
-            drain: own.drain_timeout.saturating_add(all.drain_margin),
-            stop: all.stop_grace,
-            abort: all.abort_grace,
-            rest: all.stable_after,
-            vitals: Vitals {
-                heartbeat_timeout: own.heartbeat_timeout,
-                max_lifetime: own.max_lifetime,
-                max_memory: own.max_memory,
-                memory_interval: all.memory_interval,
-                jitter_percent: all.jitter_percent,
-            },
-        };
         let mut server = Self {
             index,
             slots: Vec::new(),
@@ -62,7 +47,7 @@ impl Server {
             previous: None,
             target: own.workers,
             settings: own.clone(),
-            limits,
+            limits: Limits::new(own, all),
             start_deadline: now.saturating_add(own.start_timeout),
             started: false,
             intensity: Intensity::new(own.restart_window),
@@ -268,6 +253,30 @@ impl Server {
     }
 
     // The number of workers.
+
+    /// Changes what it is. Only another configured number of workers makes it have that number; a
+    /// range that the load moves it in, another range as well, leaves it at the one it has.
+    pub(super) fn configure(
+        &mut self,
+        own: ServerSettings,
+        all: &Settings,
+        now: Time,
+        actions: &mut Actions,
+    ) {
+        self.limits = Limits::new(&own, all);
+        for slot in &mut self.slots {
+            slot.limit(self.limits);
+        }
+        self.intensity.set_window(own.restart_window);
+        let before = std::mem::replace(&mut self.settings, own);
+        let ServerSettings { elastic, workers, .. } = self.settings;
+        if elastic != before.elastic {
+            self.load_at = if elastic { now.saturating_add(all.load_interval) } else { NEVER };
+        }
+        let stays = elastic || self.settings.sizing() == before.sizing();
+        let to = if stays { self.target } else { workers };
+        self.scale(Scale::To(to), false, now, actions);
+    }
 
     /// Sets how many workers it has, within its bounds.
     pub(super) fn scale(&mut self, to: Scale, by_load: bool, now: Time, actions: &mut Actions) {

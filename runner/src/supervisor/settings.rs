@@ -34,7 +34,8 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
 }
 
-/// What one server is.
+/// What one server is. [`Supervisor::configure`](super::Supervisor::configure) says what a change
+/// means to the workers that there are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ServerSettings {
     /// How many slots it has at first. Zero is a server without processes. Default: 1.
@@ -64,6 +65,20 @@ pub(crate) struct ServerSettings {
     pub(crate) max_surge: Share,
     /// How many fewer workers may be READY while some are replaced. Default: none.
     pub(crate) max_unavailable: Share,
+}
+
+/// How many workers a server is configured to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Sizing {
+    pub(super) workers: u32,
+    pub(super) bounds: (u32, u32),
+    pub(super) elastic: bool,
+}
+
+impl ServerSettings {
+    pub(super) fn sizing(&self) -> Sizing {
+        Sizing { workers: self.workers, bounds: self.bounds, elastic: self.elastic }
+    }
 }
 
 impl Default for Settings {

@@ -4,7 +4,7 @@ use super::action::{Actions, Cause, Leave, Reason, Recycle, WorkerExit};
 use super::backoff::Jitter;
 use super::event::Ending;
 use super::health::{Health, Vitals};
-use super::{ExitStatus, Generation, NEVER, Pid, SlotId, Time};
+use super::{ExitStatus, Generation, NEVER, Pid, ServerSettings, Settings, SlotId, Time};
 
 /// What a program exits with that cannot work as it is configured (`EX_CONFIG`, sysexits.h(3head)).
 const EX_CONFIG: i32 = 78;
@@ -40,7 +40,7 @@ pub(super) enum Phase {
     Leaving(Leave),
 }
 
-/// How long a worker of a server may take for what.
+/// What a worker of a server may take, and how long.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Limits {
     pub(super) start: Time,
@@ -50,6 +50,25 @@ pub(super) struct Limits {
     /// How long it serves at least before it is replaced because of a limit.
     pub(super) rest: Time,
     pub(super) vitals: Vitals,
+}
+
+impl Limits {
+    pub(super) fn new(own: &ServerSettings, all: &Settings) -> Self {
+        Self {
+            start: own.start_timeout,
+            drain: own.drain_timeout.saturating_add(all.drain_margin),
+            stop: all.stop_grace,
+            abort: all.abort_grace,
+            rest: all.stable_after,
+            vitals: Vitals {
+                heartbeat_timeout: own.heartbeat_timeout,
+                max_lifetime: own.max_lifetime,
+                max_memory: own.max_memory,
+                memory_interval: all.memory_interval,
+                jitter_percent: all.jitter_percent,
+            },
+        }
+    }
 }
 
 impl Worker {
@@ -148,6 +167,12 @@ impl Worker {
         self.cause.get_or_insert(cause);
         self.leave(Leave::Kill, now, actions);
         (starting && news).then_some(Reason::Timeout(self.limits.start))
+    }
+
+    /// From now on other limits hold, but for what it was forked with: its start and its health.
+    pub(super) fn limit(&mut self, limits: Limits) {
+        let Limits { start, vitals, .. } = self.limits;
+        self.limits = Limits { start, vitals, ..limits };
     }
 
     /// Nothing was looked after for that long, so that it is not to blame for it.

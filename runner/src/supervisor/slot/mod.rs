@@ -360,6 +360,12 @@ impl Slot {
         self.stop_starting(now, actions);
     }
 
+    /// Other limits hold for its workers.
+    pub(super) fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.workers_mut().for_each(|worker| worker.limit(limits));
+    }
+
     /// Nothing was looked after for that long.
     pub(super) fn pause(&mut self, late: Time) {
         self.retire_at = self.retire_at.map(|at| at.saturating_add(late));

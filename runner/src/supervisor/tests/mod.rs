@@ -3,7 +3,7 @@
 //! ```text
 //! servers 2 1           two servers, of two workers and of one; this, or `server`, begins a script
 //! server 4 surge=1      one server with options: surge, unavailable, heartbeat, lifetime, memory,
-//!                       restarts, window, range
+//!                       restarts, window, range, start, drain
 //! +1s                   time passes; what is done then is preceded by the time
 //! ready 100 102         workers are READY (`ready all`: all that are starting)
 //! failed 100 no disk    a worker says why it cannot serve; `misconfigured`: and that it never will
@@ -16,6 +16,8 @@
 //! forks fail            from now on, until `forks work`; with `forks hang` they are answered then
 //! reload                so are `restart`, `stop`, `stop now`; `reload 1 2`: only these servers
 //! scale +1              all servers get one worker more; `scale 4`: so many
+//! configure 1 4 drain=9s
+//!                       server 1 is another one from now on, of 4 workers with these options
 //! late 30s              time passes in which nobody looks at the clock
 //! workers               shows all processes
 //! ```
@@ -28,6 +30,7 @@ use std::fmt::Write as _;
 
 use super::*;
 
+mod configure;
 mod crash;
 mod escalation;
 mod exhaustive;
@@ -128,6 +131,11 @@ impl Stage {
                     None => Scale::To(rest.parse().unwrap()),
                 };
                 self.tell(Event::Command(Command::Scale { server: None, to }));
+            }
+            "configure" => {
+                let now = self.now;
+                self.supervisor().configure(now, noun.parse().unwrap(), server(detail));
+                self.act("");
             }
             "late" => {
                 self.now += duration(rest);
@@ -257,6 +265,8 @@ fn server(text: &str) -> ServerSettings {
             "unavailable" => settings.max_unavailable = Share::Count(number()),
             "heartbeat" => settings.heartbeat_timeout = Some(duration(value)),
             "lifetime" => settings.max_lifetime = Some(duration(value)),
+            "start" => settings.start_timeout = duration(value),
+            "drain" => settings.drain_timeout = duration(value),
             "memory" => settings.max_memory = Some(number().into()),
             "restarts" => settings.max_restarts = Some(number()),
             "window" => settings.restart_window = duration(value),

@@ -59,7 +59,7 @@ impl Bytes<'_> {
     }
 
     fn step(&mut self) -> Step {
-        match self.below(20) {
+        match self.below(21) {
             0..=3 => Step::Pass(self.millis(20)),
             4 => Step::Pass(self.millis(200)),
             5..=8 => Step::Ready(self.pick()),
@@ -73,7 +73,8 @@ impl Bytes<'_> {
             16 => Step::Command(self.command()),
             17 => Step::Commands(self.command(), self.command()),
             18 => Step::Late(self.millis(100)),
-            _ => Step::Standstill(self.millis(400)),
+            19 => Step::Standstill(self.millis(400)),
+            _ => Step::Configure(self.pick(), plan::server(|end| self.below(end))),
         }
     }
 

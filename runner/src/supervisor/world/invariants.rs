@@ -196,8 +196,8 @@ impl World {
         for process in self.processes.values() {
             // Whoever was told to leave has another deadline.
             let judged = matches!(process.told, None | Some(Leave::Abort));
-            let watched = self.servers[process.slot.server].heartbeat_timeout.is_some();
-            if judged && watched && process.hung_at.is_some() && process.ready_at.is_some() {
+            if judged && process.watched && process.hung_at.is_some() && process.ready_at.is_some()
+            {
                 let since = self.sign_of_life(process).max(self.unwatched_until);
                 let silent = self.now.saturating_sub(since);
                 assert!(silent <= HEARTBEAT + Time::from_secs(1), "{process:?} hangs on");

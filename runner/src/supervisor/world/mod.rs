@@ -89,6 +89,7 @@ impl World {
             Step::ForksFail(fail) => self.forks_fail = fail,
             Step::Command(command) => self.command(command),
             Step::Commands(one, two) => self.commands(&[one, two]),
+            Step::Configure(pick, settings) => self.configure(pick, settings),
             Step::Late(millis) => self.look_away(Time::from_millis(millis)),
             Step::Standstill(millis) => self.stand_still(Time::from_millis(millis)),
             Step::Strangers => self.strangers(),
@@ -115,6 +116,18 @@ impl World {
                 world.supervisor.handle(world.now, Event::Command(command.clone()));
                 world.witness.scaled(&world.supervisor);
             }
+        });
+    }
+
+    fn configure(&mut self, pick: usize, settings: ServerSettings) {
+        if self.stopping {
+            return;
+        }
+        let server = pick % self.servers.len();
+        self.servers[server] = settings.clone();
+        self.see(false, |world| {
+            world.supervisor.configure(world.now, server, settings);
+            world.witness.scaled(&world.supervisor);
         });
     }
 
@@ -309,7 +322,9 @@ impl World {
             let pid = (100..).find(|pid| !self.processes.contains_key(pid)).expect("a number");
             let manner = self.manners[self.witness.forked % self.manners.len()];
             let manner = manner.map(Time::from_millis);
-            self.processes.insert(pid, Process::new(slot, generation, manner, self.now));
+            let watched = self.servers[slot.server].heartbeat_timeout.is_some();
+            let process = Process::new(slot, generation, watched, manner, self.now);
+            self.processes.insert(pid, process);
             Event::Forked { slot, generation, pid: Pid(pid) }
         };
         self.witness.forked += 1;

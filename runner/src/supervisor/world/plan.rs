@@ -21,6 +21,8 @@ pub(in crate::supervisor) enum Step {
     Command(Command),
     /// Two at once.
     Commands(Command, Command),
+    /// One of the servers is another one from now on.
+    Configure(usize, ServerSettings),
     /// So many milliseconds in which the master does not look.
     Late(u64),
     /// So many milliseconds in which nothing runs.

@@ -15,6 +15,8 @@ pub(in crate::supervisor) struct Process {
     pub(super) generation: Generation,
     pub(super) forked_at: Time,
     pub(super) ready_at: Option<Time>,
+    /// Whether it is to give signs of life.
+    pub(super) watched: bool,
     /// Whether it was reported to have reached a limit.
     pub(super) due: bool,
     /// Since when it gives no sign of life and obeys nothing but an abort and a kill.
@@ -31,6 +33,7 @@ impl Process {
     pub(super) fn new(
         slot: SlotId,
         generation: Generation,
+        watched: bool,
         manner: Option<Time>,
         now: Time,
     ) -> Self {
@@ -39,6 +42,7 @@ impl Process {
             generation,
             forked_at: now,
             ready_at: None,
+            watched,
             due: false,
             hung_at: None,
             told: None,
