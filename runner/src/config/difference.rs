@@ -8,16 +8,8 @@ use std::fmt;
 use std::mem::replace;
 
 /// The options of a server that only its master goes by.
-const OF_SUPERVISION: &[&str] = &[
-    "workers",
-    "start_timeout",
-    "max_lifetime",
-    "max_memory",
-    "max_restarts",
-    "restart_window",
-    "max_surge",
-    "max_unavailable",
-];
+const OF_SUPERVISION: &[&str] =
+    &["workers", "start_timeout", "max_restarts", "restart_window", "max_surge", "max_unavailable"];
 
 /// The options of a server that its sockets are made with.
 const OF_SOCKETS: &[&str] = &["backlog", "accept"];

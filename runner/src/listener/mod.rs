@@ -39,6 +39,8 @@ pub(crate) struct Request {
 /// waits, with its sockets, until it is.
 #[derive(Debug)]
 pub(crate) struct Listeners {
+    /// What was asked for.
+    binds: Vec<SocketAddr>,
     addresses: Vec<SocketAddr>,
     backlog: u32,
     client_speaks_first: bool,
@@ -59,6 +61,7 @@ impl Listeners {
     /// Binds every address for every slot, or says of each address that failed why.
     pub(crate) fn bind(request: &Request) -> Result<Self, Vec<BindError>> {
         let mut listeners = Self {
+            binds: Vec::new(),
             addresses: Vec::new(),
             backlog: request.backlog,
             client_speaks_first: request.client_speaks_first,
@@ -68,15 +71,45 @@ impl Listeners {
         let mut errors = Vec::new();
         let deadline = Instant::now() + TAKEN_PATIENCE;
         for &address in &request.addresses {
-            if let Err(error) = listeners.add(address, deadline) {
+            if let Err(error) = listeners.add_one(address, deadline) {
                 errors.push(BindError { address, error });
             }
         }
         if errors.is_empty() { Ok(listeners) } else { Err(errors) }
     }
 
+    /// Binds more addresses, all or none.
+    pub(crate) fn add(&mut self, binds: &[SocketAddr]) -> Result<(), Vec<BindError>> {
+        let mut errors = Vec::new();
+        for &address in binds {
+            if let Err(error) = self.add_one(address, Instant::now()) {
+                errors.push(BindError { address, error });
+            }
+        }
+        if errors.is_empty() {
+            return self.pin().map_err(|error| vec![BindError { address: binds[0], error }]);
+        }
+        self.remove(binds);
+        Err(errors)
+    }
+
+    pub(crate) fn remove(&mut self, binds: &[SocketAddr]) {
+        for bind in binds {
+            if let Some(index) = self.binds.iter().rposition(|it| it == bind) {
+                self.binds.remove(index);
+                self.addresses.remove(index);
+                self.slots.iter_mut().for_each(|slot| drop(slot.remove(index)));
+            }
+        }
+    }
+
+    pub(crate) fn binds(&self) -> &[SocketAddr] {
+        &self.binds
+    }
+
     /// Binds one address for every slot. Port 0 becomes the same free port for all.
-    fn add(&mut self, address: SocketAddr, deadline: Instant) -> io::Result<()> {
+    fn add_one(&mut self, address: SocketAddr, deadline: Instant) -> io::Result<()> {
+        let bind = address;
         // Another program's socket with SO_REUSEPORT would let ours join its group and take a
         // share of its connections; a socket without the option tells whether there is one.
         let probe = socket(address)?;
@@ -93,6 +126,7 @@ impl Listeners {
             self.slots[slot].push(listener);
         }
         self.addresses.push(address);
+        self.binds.push(bind);
         Ok(())
     }
 
@@ -116,10 +150,23 @@ impl Listeners {
     }
 
     /// Takes the sockets of one slot out; for the worker in that slot, which drops the others.
-    pub(crate) fn take(&mut self, slot: u32) -> Vec<Listener> {
+    pub(crate) fn take(&mut self, slot: u32, binds: &[SocketAddr]) -> Vec<Listener> {
+        let mut wanted = binds.to_vec();
+        let keep: Vec<_> = self
+            .binds
+            .iter()
+            .map(|bind| {
+                wanted.iter().position(|it| it == bind).map(|at| wanted.remove(at)).is_some()
+            })
+            .collect();
         let slot = usize::try_from(slot).ok().and_then(|slot| self.slots.get_mut(slot));
         let sockets = slot.map(std::mem::take).unwrap_or_default();
-        sockets.into_iter().map(|socket| Listener::new(socket.into(), false)).collect()
+        sockets
+            .into_iter()
+            .zip(keep)
+            .filter(|(_, keep)| *keep)
+            .map(|(socket, _)| Listener::new(socket.into(), false))
+            .collect()
     }
 
     /// What was bound, with the real port where 0 was asked for.
@@ -192,11 +239,14 @@ mod tests {
         let mut listeners = Listeners::bind(&request(&["127.0.0.1:0", "[::1]:0"], 3)).unwrap();
         let addresses = listeners.addresses().to_vec();
         for slot in 0..3 {
-            let bound: Vec<_> =
-                listeners.take(slot).iter().map(|l| l.address().unwrap().ip().unwrap()).collect();
+            let bound: Vec<_> = listeners
+                .take(slot, &["127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()])
+                .iter()
+                .map(|l| l.address().unwrap().ip().unwrap())
+                .collect();
             assert_eq!(bound, addresses);
         }
-        assert!(listeners.take(3).is_empty());
+        assert!(listeners.take(3, &[]).is_empty());
     }
 
     #[test]

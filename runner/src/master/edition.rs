@@ -2,12 +2,12 @@
 
 use super::confine::confine;
 use super::errors::Errors;
-use super::logs::Streams;
-use crate::config::{ServerConfig, ServerSettings};
+use crate::config::{ServerConfig, ServerSettings, without};
 use crate::os::stdio::Stdio;
 use crate::server::Limits;
 use crate::supervisor::Generation;
 use crate::worker::Confinement;
+use std::net::SocketAddr;
 use std::ops::Range;
 
 /// A server as one configuration has it, with its files open and its users looked up.
@@ -29,10 +29,8 @@ pub(crate) struct Editions {
 }
 
 impl Edition {
-    /// Opens and looks up what the configuration names. When that fails, which `errors` then tell,
-    /// nothing is left behind but log files.
-    pub(super) fn open(config: ServerConfig, errors: &mut Errors) -> Self {
-        let stdio = Streams::of_server(&config).open(errors);
+    /// Looks up what the configuration names. `errors` tell what cannot be had.
+    pub(super) fn new(config: ServerConfig, stdio: Stdio, errors: &mut Errors) -> Self {
         let confinement = confine(&format!("server.{}", config.key), &config.settings, errors);
         let limits = limits(&config.settings);
         Self { config, limits, confinement, stdio }
@@ -54,10 +52,13 @@ impl Editions {
         self.all.push((generation, edition));
     }
 
-    /// Drops all but the one for `generation`, which every worker is of from now on.
-    pub(super) fn settle(&mut self, generation: Generation) {
+    /// Drops all but the one for `generation`, which every worker is of from now on. Returns whether
+    /// there were others.
+    pub(super) fn settle(&mut self, generation: Generation) -> bool {
+        let others = self.all.len() > 1;
         let settled = self.all.swap_remove(self.position(generation)).1;
         self.all = vec![(0, settled)];
+        others
     }
 
     /// The one for workers of `generation`: the newest that is not younger.
@@ -89,6 +90,16 @@ impl Editions {
             until = *since;
             (generations, edition)
         })
+    }
+
+    /// The addresses that any of them has.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        let mut all = Vec::new();
+        for (_, edition) in &self.all {
+            let more = without(&edition.config.settings.bind.value, &all);
+            all.extend(more);
+        }
+        all
     }
 
     fn position(&self, generation: Generation) -> usize {

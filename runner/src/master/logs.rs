@@ -11,7 +11,7 @@ use super::live::LiveWorker;
 use super::run::MasterProcess;
 use crate::config::{MasterConfig, ServerConfig, Sourced};
 use crate::os::descriptors;
-use crate::os::stdio::{Outputs, Stdio, open_input, open_output, reopen_output};
+use crate::os::stdio::{Outputs, Stdio, open_input, open_output, reopen_input, reopen_output};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -54,8 +54,14 @@ impl<'a> Streams<'a> {
         }
     }
 
-    /// Opens output and error again.
-    fn reopen(&self, errors: &mut Errors) -> Stdio {
+    /// The same, without waiting for anybody.
+    pub(super) fn open_at_once(&self, errors: &mut Errors) -> Stdio {
+        let stdin = self.open_one("stdin", self.stdin, reopen_input, errors);
+        Stdio { stdin, ..self.reopen(errors) }
+    }
+
+    /// Opens output and error again, without waiting for anybody.
+    pub(super) fn reopen(&self, errors: &mut Errors) -> Stdio {
         Stdio {
             stdin: None,
             stdout: self.open_one("stdout", self.stdout, reopen_output, errors),
@@ -78,14 +84,6 @@ impl<'a> Streams<'a> {
 }
 
 impl MasterProcess {
-    /// Does what HUP means.
-    pub(super) fn hung_up(&mut self) {
-        for error in self.reopen_logs().err().into_iter().flatten() {
-            tracing::error!("{error}; the old file stays");
-            self.notify.failed(error);
-        }
-    }
-
     /// Opens the files of all standard outputs and errors again, puts them in the place of the old
     /// ones here, and sends them to the workers, now and to come. Never waits.
     ///

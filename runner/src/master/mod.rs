@@ -15,6 +15,7 @@ mod logs;
 mod notify;
 mod orphans;
 mod prepare;
+mod reconfigure;
 mod record;
 mod report;
 mod run;

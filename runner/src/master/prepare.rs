@@ -3,7 +3,9 @@
 use super::edition::{Edition, Editions};
 use super::errors::Errors;
 use super::logs::Streams;
-use crate::config::{Config, MasterConfig, SOCKET_PATH_MAX, ServerConfig, ServerSettings, Sourced};
+use crate::config::{
+    Config, MasterConfig, Origin, SOCKET_PATH_MAX, ServerConfig, ServerSettings, Sourced,
+};
 use crate::control::control_path;
 use crate::listener::{BindError, Listeners, Request};
 use crate::os::daemon;
@@ -86,7 +88,8 @@ fn prepare_server(
     errors: &mut Errors,
 ) -> Option<Server> {
     let (key, name, kind) = (config.key.clone(), config.name.clone(), config.kind);
-    let first = Edition::open(config, errors);
+    let stdio = Streams::of_server(&config).open(errors);
+    let first = Edition::new(config, stdio, errors);
     let settings = &first.config.settings;
     let request = Request {
         addresses: settings.bind.value.clone(),
@@ -94,12 +97,8 @@ fn prepare_server(
         backlog: settings.backlog.value,
         client_speaks_first: kind == Kind::Http,
     };
-    let listeners = Listeners::bind(&request).map_err(|failures| {
-        for BindError { address, error } in failures {
-            let problem = format!("cannot listen on {address}: {}", explain_bind(&error));
-            errors.push(&format!("server.{key}.bind"), problem, &settings.bind.origin);
-        }
-    });
+    let listeners = Listeners::bind(&request)
+        .map_err(|failures| bind_errors(&key, failures, &settings.bind.origin, errors));
     let listeners = listeners.ok()?;
     let editions = Editions::new(first);
     Some(Server { key, name, kind, serve: Some(serve), listeners, editions })
@@ -154,6 +153,19 @@ fn listen_for_control(path: &Sourced<PathBuf>, errors: &mut Errors) -> Option<Lo
         LocalListener::bind(&path.value).map_err(explain)
     };
     errors.keep("master.control", &path.origin, listener)
+}
+
+/// Notes which addresses of a server cannot be had.
+pub(super) fn bind_errors(
+    key: &str,
+    failures: Vec<BindError>,
+    origin: &Origin,
+    errors: &mut Errors,
+) {
+    for BindError { address, error } in failures {
+        let problem = format!("cannot listen on {address}: {}", explain_bind(&error));
+        errors.push(&format!("server.{key}.bind"), problem, origin);
+    }
 }
 
 fn explain_bind(error: &io::Error) -> String {

@@ -61,15 +61,8 @@ impl MasterProcess {
             Report::Scaled { server, from, to, by_load } => {
                 tracing::info!(server = self.server_name(server), from, to, by_load, "scaled");
             }
-            Report::ReloadFinished { generation, result: Ok(()) } => {
-                tracing::info!(generation, "reload finished");
-            }
-            Report::ReloadFinished { generation, result: Err(error) } => {
-                let reason = self.explain_reload(&error);
-                tracing::error!(generation, "reload failed: {reason}");
-                if matches!(error, ReloadError::Worker(_)) {
-                    self.notify.failed(format!("the last reload failed: {reason}"));
-                }
+            Report::ReloadFinished { generation, result } => {
+                self.reload_finished(generation, result.as_ref());
             }
             Report::Ignored(command) => tracing::info!(?command, "ignored while stopping"),
             Report::Stopped => {
@@ -113,6 +106,20 @@ impl MasterProcess {
         if let Some(launcher) = self.launcher.take() {
             launcher.ready();
         }
+    }
+
+    fn reload_finished(&mut self, generation: Generation, result: Result<(), &ReloadError>) {
+        match result {
+            Ok(()) => tracing::info!(generation, "reload finished"),
+            Err(error) => {
+                let reason = self.explain_reload(error);
+                tracing::error!(generation, "reload failed: {reason}");
+                if matches!(error, ReloadError::Worker(_)) {
+                    self.notify.failed(format!("the last reload failed: {reason}"));
+                }
+            }
+        }
+        self.settle_configuration(generation);
     }
 
     fn nothing_serves(&mut self, failure: &StartFailure) {

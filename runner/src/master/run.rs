@@ -5,6 +5,7 @@ use super::flood::Flood;
 use super::live::{Live, Word};
 use super::notify::Notify;
 use super::prepare::Server;
+use super::reconfigure::{Extent, Source};
 use super::record::Record;
 use super::upgrade::Upgrade;
 use super::wait::{Happened, wait};
@@ -32,6 +33,7 @@ pub(super) struct MasterProcess {
     pub(super) servers: Vec<Server>,
     pub(super) live: Live,
     pub(super) hooks: Box<dyn Hooks>,
+    pub(super) source: Source,
     pub(super) info: Master,
     pub(super) title: Option<Title>,
     /// The program that runs here.
@@ -139,9 +141,15 @@ impl MasterProcess {
         match signal {
             Number::SIGCHLD => self.reap(),
             Number::SIGHUP => {
+                tracing::info!(signal = signal.as_str(), "signal received");
                 self.notify.reloading(self.now());
-                self.ensure_found();
                 self.hung_up();
+            }
+            Number::SIGUSR1 | Number::SIGUSR2 => {
+                tracing::info!(signal = signal.as_str(), "signal received");
+                let at_once = signal == Number::SIGUSR1;
+                // Errors are logged there.
+                let _ = self.reconfigure(if at_once { Extent::AllAtOnce } else { Extent::All });
             }
             _ => {
                 if let Some(command) = self.command(signal) {
@@ -204,8 +212,6 @@ impl MasterProcess {
             }
             Number::SIGINT | Number::SIGTERM => Some(Command::Stop(Stop::Now)),
             Number::SIGQUIT => Some(Command::Stop(Stop::Graceful)),
-            Number::SIGUSR1 => Some(Command::Restart),
-            Number::SIGUSR2 => Some(Command::Reload),
             Number::SIGTTIN => Some(Command::Scale { server: None, to: Scale::By(1) }),
             Number::SIGTTOU => Some(Command::Scale { server: None, to: Scale::By(-1) }),
             other => {

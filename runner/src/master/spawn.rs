@@ -75,7 +75,7 @@ impl MasterProcess {
             heartbeat_timeout: settings.heartbeat_timeout.value,
             max_requests: settings.max_requests.map(|most| most.value),
         };
-        let listeners = server.listeners.take(slot.slot);
+        let listeners = server.listeners.take(slot.slot, &settings.bind.value);
         let kit = Kit { listeners, channel, row, stdio: edition.stdio };
         Seed { orders, kit, serve, title: self.title }
     }

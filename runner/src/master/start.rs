@@ -5,9 +5,11 @@ use super::flood::Flood;
 use super::live::Live;
 use super::notify::Notify;
 use super::prepare::{Prepared, Server};
+use super::reconfigure::Source;
 use super::record::Record;
 use super::report::{call_hook, log_listeners};
 use super::run::MasterProcess;
+use crate::config;
 use crate::error::Result;
 use crate::hooks::{Hooks, Master, ServerInfo};
 use crate::listener::Listeners;
@@ -121,9 +123,15 @@ fn equip(prepared: &mut Prepared, hooks: &dyn Hooks, signals: Signals) -> Result
 }
 
 impl MasterProcess {
-    fn new(prepared: Prepared, hooks: Box<dyn Hooks>, outfit: Outfit, claims: Claims) -> Self {
+    fn new(
+        prepared: Prepared,
+        hooks: Box<dyn Hooks>,
+        source: Source,
+        outfit: Outfit,
+        claims: Claims,
+    ) -> Self {
         let Prepared { config, servers, .. } = prepared;
-        let each: Vec<_> = servers.iter().map(supervisor_settings).collect();
+        let each: Vec<_> = servers.iter().map(|it| supervisor_settings(it.settings())).collect();
         // Programs that were started together shall not do everything in the same moment.
         let seed = clock::monotonic().as_nanos() as u64 ^ u64::from(process::id());
         let all = Settings { seed, ..Settings::default() };
@@ -135,6 +143,7 @@ impl MasterProcess {
             servers,
             live: Live::new(),
             hooks,
+            source,
             title: outfit.title,
             image: outfit.image,
             signals: Some(outfit.signals),
@@ -163,7 +172,7 @@ fn fill(stdio: Stdio) -> io::Result<Stdio> {
     })
 }
 
-fn describe(name: &str, servers: &[Server]) -> Master {
+pub(super) fn describe(name: &str, servers: &[Server]) -> Master {
     let info = |server: &Server| ServerInfo {
         name: server.name.value.clone(),
         kind: server.kind,
@@ -173,8 +182,7 @@ fn describe(name: &str, servers: &[Server]) -> Master {
     Master { name: name.to_owned(), servers: servers.iter().map(info).collect() }
 }
 
-pub(super) fn supervisor_settings(server: &Server) -> ServerSettings {
-    let settings = server.settings();
+pub(super) fn supervisor_settings(settings: &config::ServerSettings) -> ServerSettings {
     ServerSettings {
         workers: settings.workers.value.initial(),
         bounds: settings.workers.value.bounds(),
