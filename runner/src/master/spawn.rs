@@ -48,7 +48,7 @@ impl MasterProcess {
         master_pid: i32,
     ) -> Seed {
         let mut servers = std::mem::take(&mut self.servers);
-        let mut server = servers.swap_remove(slot.server);
+        let server = servers.swap_remove(slot.server);
         drop(servers);
         self.live.clear();
         self.signals.take();
@@ -66,7 +66,7 @@ impl MasterProcess {
             heartbeat_timeout: settings.heartbeat_timeout.value,
             max_requests: settings.max_requests.map(|most| most.value),
         };
-        let listeners = server.listeners.take(slot.slot);
+        let listeners = server.listeners.take(slot.slot, &settings.bind.value);
         let kit = Kit { listeners, channel, row, stdio: server.stdio };
         Seed { orders, kit, serve: server.serve, title: self.title }
     }

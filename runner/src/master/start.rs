@@ -56,6 +56,9 @@ pub(crate) fn run(
     match begin(&mut prepared, &*hooks, &mut claims) {
         Ok(outfit) => Ok(MasterProcess::new(prepared, hooks, outfit, claims).run()),
         Err(reason) => {
+            for server in &prepared.servers {
+                server.listeners.remove_files();
+            }
             claims.give_back(&reason);
             Err(reason)
         }
