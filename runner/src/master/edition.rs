@@ -7,7 +7,7 @@ use crate::os::stdio::Stdio;
 use crate::server::Limits;
 use crate::supervisor::Generation;
 use crate::worker::Confinement;
-use std::net::SocketAddr;
+use crate::spec::Bind;
 use std::ops::Range;
 
 /// A server as one configuration has it, with its files open and its users looked up.
@@ -93,7 +93,7 @@ impl Editions {
     }
 
     /// The addresses that any of them has.
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+    pub(super) fn addresses(&self) -> Vec<Bind> {
         let mut all = Vec::new();
         for (_, edition) in &self.all {
             let more = without(&edition.config.settings.bind.value, &all);

@@ -15,7 +15,7 @@ use crate::config::{
     Change, Config, ConfigErrors, Effect, MasterConfig, ServerConfig, of_master, of_server, without,
 };
 use crate::supervisor::{Command, Event, Generation, Pid, Recycle};
-use std::net::SocketAddr;
+use crate::spec::Bind;
 
 /// Reads the configuration once more, from where it was read at the start.
 pub(crate) type Source = Box<dyn Fn() -> Result<Config, ConfigErrors>>;
@@ -46,7 +46,7 @@ struct NextServer {
     /// For its new workers, if something is different for them.
     edition: Option<Edition>,
     /// What was bound for it.
-    bound: Vec<SocketAddr>,
+    bound: Vec<Bind>,
 }
 
 impl MasterProcess {

@@ -281,6 +281,9 @@ impl MasterProcess {
             control.close("the program has stopped");
         }
         self.report_all_left_out();
+        for server in &self.servers {
+            server.listeners.remove_files();
+        }
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove();
         }

@@ -56,7 +56,7 @@ impl MasterProcess {
         serve: Arc<dyn Serve>,
     ) -> Seed {
         let mut servers = std::mem::take(&mut self.servers);
-        let mut server = servers.swap_remove(slot.server);
+        let server = servers.swap_remove(slot.server);
         drop(servers);
         self.live.clear();
         self.signals.take();

@@ -61,6 +61,9 @@ pub(crate) fn run(
     match begin(&mut prepared, &*hooks, &mut claims) {
         Ok(outfit) => Ok(MasterProcess::new(prepared, hooks, source, outfit, claims).run()),
         Err(reason) => {
+            for server in &prepared.servers {
+                server.listeners.remove_files();
+            }
             claims.give_back(&reason);
             Err(reason)
         }

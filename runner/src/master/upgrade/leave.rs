@@ -18,7 +18,7 @@ pub(crate) const ERRAND: &str = "master";
 
 impl MasterProcess {
     /// What would be handed over to a new program. The descriptors in it are not kept for that.
-    pub(super) fn describe(&self) -> Result<String, String> {
+    pub(super) fn describe_for_trial(&self) -> Result<String, String> {
         let mut kept = Kept::default();
         let text = self.forward(&mut kept).and_then(|course| {
             let state = self.state(course, self.configuration().to_string(), None, &mut kept)?;
@@ -118,7 +118,7 @@ fn describe_server<'a>(server: &'a Server, kept: &mut Kept<'a>) -> io::Result<st
         key: server.key.clone(),
         name: server.name.value.clone(),
         kind: server.kind.to_string(),
-        listeners: server.listeners.export(kept)?,
+        listeners: server.listeners.export().into_iter().map(|it| it.try_map(|fd| kept.keep_borrowed(fd))).collect::<io::Result<_>>()?,
     })
 }
 
@@ -148,8 +148,7 @@ fn describe_control<'a>(
     let listener = control.listener();
     let stream = client.and_then(|client| control.stream(client));
     Ok(state::Control {
-        path: listener.path().to_owned(),
-        place: listener.place(),
+        file: listener.file().clone(),
         socket: kept.keep(listener)?,
         client: stream.map(|stream| kept.keep(stream)).transpose()?,
     })

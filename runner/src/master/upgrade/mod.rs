@@ -76,7 +76,7 @@ impl MasterProcess {
             return Err("workers are starting or changing; try again when they have".to_owned());
         }
         let image = self.image.newest().map_err(|error| format!("no new program: {error}"))?;
-        let text = self.describe()?;
+        let text = self.describe_for_trial()?;
         let until = self.now().saturating_add(self.start_patience());
         let trial = Trial::begin(&image, &text, until)?;
         tracing::info!(program = %image.path().display(), pid = trial.pid(), "trying the new program");

@@ -8,6 +8,7 @@ use crate::listener::Exported;
 use crate::master::record::Record;
 use crate::os::hand_over::HandedOver;
 use crate::os::image::Image;
+use crate::os::socket_file::SocketFile;
 use crate::supervisor::{Generation, Ledger};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -68,7 +69,7 @@ pub(super) struct Server {
     pub(super) key: String,
     pub(super) name: String,
     pub(super) kind: String,
-    pub(super) listeners: Vec<Exported>,
+    pub(super) listeners: Vec<Exported<RawFd>>,
 }
 
 /// A worker process.
@@ -93,9 +94,7 @@ pub(super) struct PidFile {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Control {
-    pub(super) path: PathBuf,
-    /// The device and the inode of its file.
-    pub(super) place: (u64, u64),
+    pub(super) file: SocketFile,
     pub(super) socket: RawFd,
     /// Who waits for the outcome.
     pub(super) client: Option<RawFd>,
