@@ -95,13 +95,17 @@ fn command(program: &str) -> Command {
             Command::new("stop")
                 .about("Finish what is in flight, then stop")
                 .arg(Arg::new("now").long("now").help("Stop at once").action(ArgAction::SetTrue)),
-            Command::new("reload").about("Replace every worker; each finishes what is in flight"),
+            Command::new("reload").about(
+                "Read the configuration again and replace every worker; \
+                 each finishes what is in flight",
+            ),
             Command::new("reconfigure")
-                .about("Read the configuration again, and replace only workers that it changes"),
+                .about("Read the configuration again and replace only the workers for which it has changed"),
+            Command::new("restart")
+                .about("Read the configuration again and replace every worker at once"),
             Command::new("upgrade").about(
                 "Change over to a new version of the program; returns when every worker is of it",
             ),
-            Command::new("restart").about("Replace every worker at once"),
             Command::new("scale")
                 .about("Have another number of workers; returns when they serve, or are gone")
                 .arg(Arg::new("server").value_name("SERVER").required(true).help("Its name"))

@@ -140,22 +140,30 @@ mod tests {
 
     #[test]
     fn goals_are_judged_by_what_serves() {
-        let restart = Goal::Restart { generation: 2 };
+        let restart = || Goal::Restart { generation: 2 };
         let scale = |from, to| Goal::Scale(Resize { server: 0, from, to });
-        let reached = Some(Ok(()));
+        let reconfigure = |sizes: &[(u32, u32)]| {
+            let resize = |&(from, to)| Resize { server: 0, from, to };
+            Goal::Reconfigure { reload: Some(2), resizes: sizes.iter().map(resize).collect() }
+        };
+        let reached = Some(Ok::<_, &str>(()));
         for (goal, target, workers, expected) in [
-            (restart, 2, "0/1r 1/1r", None),
-            (restart, 2, "0/2r 1/2s", None),
-            (restart, 2, "0/2r", None),
-            (restart, 2, "0/2r 1/2b", None),
-            (restart, 2, "0/2r 1/2r", reached),
-            (restart, 2, "0/1d 0/2r 1/3r", reached),
-            (restart, 0, "", reached),
+            (restart(), 2, "0/1r 1/1r", None),
+            (restart(), 2, "0/2r 1/2s", None),
+            (restart(), 2, "0/2r", None),
+            (restart(), 2, "0/2r 1/2b", None),
+            (restart(), 2, "0/2r 1/2r", reached.clone()),
+            (restart(), 2, "0/1d 0/2r 1/3r", reached.clone()),
+            (restart(), 0, "", reached.clone()),
             (Goal::Reload { generation: 2 }, 1, "0/2r", None),
+            (reconfigure(&[]), 2, "0/1s", reached.clone()),
+            (reconfigure(&[(1, 2)]), 2, "0/1r 1/1s", None),
+            (reconfigure(&[(1, 2)]), 2, "0/1r 1/1r", reached.clone()),
+            (reconfigure(&[(1, 2), (1, 3)]), 2, "0/1r 1/1s", None),
             (scale(1, 2), 2, "0/1r 1/1s", None),
-            (scale(1, 2), 2, "0/1r 1/1r", reached),
+            (scale(1, 2), 2, "0/1r 1/1r", reached.clone()),
             (scale(2, 1), 1, "0/1r 1/1d", None),
-            (scale(2, 1), 1, "0/1d 0/1r", reached),
+            (scale(2, 1), 1, "0/1d 0/1r", reached.clone()),
             (scale(1, 2), 2, "0/1r 1/1b", None),
             (scale(1, 2), 2, "0/1r 1/1f", Some(Err("slot 1 is given up; `why` tells more"))),
             (scale(1, 2), 3, "0/1r 1/1r", Some(Err("3 workers were asked for meanwhile"))),
@@ -167,18 +175,24 @@ mod tests {
 
     #[test]
     fn goals_need_the_workers_that_are_new() {
-        let restart = Goal::Restart { generation: 2 };
+        let restart = || Goal::Restart { generation: 2 };
         let scale = |server, from, to| Goal::Scale(Resize { server, from, to });
+        let reconfigure = |from, to| Goal::Reconfigure {
+            reload: None,
+            resizes: vec![Resize { server: 0, from, to }],
+        };
         for (goal, slot, generation, expected) in [
-            (restart, 0, 1, false),
-            (restart, 0, 2, true),
-            (restart, 1, 3, true),
+            (restart(), 0, 1, false),
+            (restart(), 0, 2, true),
+            (restart(), 1, 3, true),
             (scale(0, 1, 2), 0, 1, false),
             (scale(0, 1, 2), 1, 1, true),
             (scale(0, 1, 2), 2, 1, false),
             (scale(1, 1, 2), 1, 1, false),
             (scale(0, 2, 1), 1, 1, false),
             (Goal::Reload { generation: 2 }, 0, 2, false),
+            (reconfigure(1, 2), 0, 1, false),
+            (reconfigure(1, 2), 1, 1, true),
         ] {
             let needs = goal.needs(SlotId { server: 0, slot }, generation);
             assert_eq!(needs, expected, "{goal:?} slot {slot} generation {generation}");

@@ -183,7 +183,7 @@ impl Server {
             Edition::new(config.clone(), stdio, errors)
         });
         let bind = &config.settings.bind;
-        let mut bound = without(&bind.value, self.listeners.binds());
+        let mut bound = without(&bind.value, &self.listeners.binds());
         if let Err(failures) = self.listeners.add(&bound) {
             bind_errors(&self.key, failures, &bind.origin, errors);
             bound.clear();
@@ -193,7 +193,7 @@ impl Server {
 
     /// Closes the sockets for the addresses that no configuration has which is in use.
     fn give_up_addresses(&mut self) {
-        let gone = without(self.listeners.binds(), &self.editions.addresses());
+        let gone = without(&self.listeners.binds(), &self.editions.addresses());
         self.listeners.remove(&gone);
     }
 }

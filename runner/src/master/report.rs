@@ -62,7 +62,7 @@ impl MasterProcess {
                 tracing::info!(server = self.server_name(server), from, to, by_load, "scaled");
             }
             Report::ReloadFinished { generation, result } => {
-                self.reload_finished(generation, result.as_ref());
+                self.reload_finished(generation, &result);
             }
             Report::Ignored(command) => tracing::info!(?command, "ignored while stopping"),
             Report::Stopped => {
@@ -108,7 +108,7 @@ impl MasterProcess {
         }
     }
 
-    fn reload_finished(&mut self, generation: Generation, result: Result<(), &ReloadError>) {
+    fn reload_finished(&mut self, generation: Generation, result: &Result<(), ReloadError>) {
         match result {
             Ok(()) => tracing::info!(generation, "reload finished"),
             Err(error) => {

@@ -122,7 +122,7 @@ pub(crate) enum Cause {
     Crashed,
 }
 
-/// A limit of a worker's life.
+/// Why a worker that serves is to be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Recycle {
     /// `max_requests`
@@ -131,6 +131,8 @@ pub(crate) enum Recycle {
     Lifetime,
     /// `max_memory`
     Memory,
+    /// It serves by a configuration that does not hold any more.
+    Configuration,
 }
 
 /// The reason why a reload has failed.
@@ -261,6 +263,7 @@ impl fmt::Display for Recycle {
             Self::Requests => "max_requests",
             Self::Lifetime => "max_lifetime",
             Self::Memory => "max_memory",
+            Self::Configuration => "configuration",
         })
     }
 }

@@ -278,6 +278,16 @@ impl Supervisor {
         self.servers.iter().map(|server| server.generation).max().unwrap_or(self.newest)
     }
 
+    /// The generation of the reload in progress.
+    pub(crate) fn reloading(&self) -> Option<Generation> {
+        self.reload.as_ref().map(|reload| reload.generation)
+    }
+
+    /// Whether the program is to end, so that nothing is forked any more.
+    pub(crate) fn is_stopping(&self) -> bool {
+        !self.mode.forks()
+    }
+
     /// How each server stands, in their order.
     pub(crate) fn status(&self) -> impl Iterator<Item = ServerStatus> {
         self.servers.iter().map(Server::status)

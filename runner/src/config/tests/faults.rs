@@ -291,6 +291,7 @@ fn text_that_is_not_unicode_is_an_error() {
         ],
         overrides: vec![Override { name: "--master.umask".to_owned(), value: bytes }],
         context,
+        again: false,
     };
     let declared =
         Declared { master: &MasterOptions::default(), place: place(), servers: Vec::new() };
