@@ -126,6 +126,10 @@ impl Server {
         }
     }
 
+    pub(super) fn has_lame_ducks(&self) -> bool {
+        self.slots.iter().any(Slot::has_lame_duck)
+    }
+
     // Generations.
 
     /// Begins a generation, in which all workers are replaced by and by.
