@@ -25,16 +25,9 @@ pub(crate) fn load_former(
 ) -> Result<ServerConfig, ConfigErrors> {
     let Former { key, name, kind } = former;
     let section = section(text, key).to_owned();
-    let declared = Declared {
-        master: &MasterOptions::default(),
-        place,
-        servers: vec![DeclaredServer {
-            kind,
-            name: name.to_owned(),
-            options: &ServerOptions::default(),
-            place,
-        }],
-    };
+    let (master, options) = (MasterOptions::default(), ServerOptions::default());
+    let server = DeclaredServer { kind, name: name.to_owned(), options: &options, place };
+    let declared = Declared { master: &master, place, servers: vec![server] };
     let Config { mut servers, .. } = load(&declared, &context.clone().of_text(section))?;
     servers.pop().ok_or_else(|| ConfigErrors::single(key, "it is missing"))
 }

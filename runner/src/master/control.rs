@@ -58,10 +58,15 @@ impl Control {
     }
 
     /// Takes the socket, and the one client who waits, from the process image before this one.
-    pub(super) fn adopt(listener: LocalListener, client: Option<UnixStream>) -> Self {
-        let phase = Phase::Waiting(None);
-        let client = client.map(|stream| Client { id: 0, stream, phase, until: Time::MAX });
-        Self { listener, clients: client.into_iter().collect(), next: 1, deaf_until: None }
+    pub(super) fn adopt(
+        listener: LocalListener,
+        client: Option<UnixStream>,
+    ) -> (Self, Option<ClientId>) {
+        let (id, phase, until) = (0, Phase::Waiting(None), Time::MAX);
+        let clients: Vec<_> =
+            client.into_iter().map(|stream| Client { id, stream, phase, until }).collect();
+        let waiting = clients.first().map(|client| client.id);
+        (Self { listener, clients, next: id + 1, deaf_until: None }, waiting)
     }
 
     pub(super) fn listener(&self) -> &LocalListener {

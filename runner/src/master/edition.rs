@@ -5,9 +5,9 @@ use super::errors::Errors;
 use crate::config::{ServerConfig, ServerSettings, without};
 use crate::os::stdio::Stdio;
 use crate::server::Limits;
+use crate::spec::Bind;
 use crate::supervisor::Generation;
 use crate::worker::Confinement;
-use crate::spec::Bind;
 use std::fmt::Debug;
 use std::ops::Range;
 

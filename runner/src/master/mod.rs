@@ -26,4 +26,5 @@ mod vitals;
 mod wait;
 
 pub(crate) use prepare::prepare;
-pub(crate) use start::run;
+pub(crate) use start::{Program, run};
+pub(crate) use upgrade::{Arrival, ERRAND, Examination, Legacy, Newcomer, TRIAL};

@@ -75,6 +75,11 @@ impl Notify {
         Self::new(manager)
     }
 
+    /// In a program that was executed in place of another one, which has said that it reloads.
+    pub(super) fn after_upgrade() -> Self {
+        Self { said: Said::Reloading, stage: Stage::Reloading, ..Self::of_environment() }
+    }
+
     fn new(manager: Option<Manager>) -> Self {
         Self {
             manager,

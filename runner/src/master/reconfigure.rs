@@ -14,8 +14,8 @@ use super::start::{describe, supervisor_settings};
 use crate::config::{
     Change, Config, ConfigErrors, Effect, MasterConfig, ServerConfig, of_master, of_server, without,
 };
-use crate::supervisor::{Command, Event, Generation, Pid, Recycle};
 use crate::spec::Bind;
+use crate::supervisor::{Command, Event, Generation, Pid, Recycle};
 
 /// Reads the configuration once more, from where it was read at the start.
 pub(crate) type Source = Box<dyn Fn() -> Result<Config, ConfigErrors>>;
@@ -67,7 +67,7 @@ impl MasterProcess {
             self.command_workers(extent, Vec::new());
             return Ok(Vec::new());
         }
-        let next = (self.source)().map_err(Vec::from).and_then(|it| self.open(it));
+        let next = (self.program.source)().map_err(Vec::from).and_then(|it| self.open(it));
         let next = next.inspect_err(|errors| {
             errors.iter().for_each(|error| tracing::error!("{error}"));
             tracing::error!("the configuration stays as it was, and so do the workers");
@@ -192,7 +192,7 @@ impl Server {
     }
 
     /// Closes the sockets for the addresses that no configuration has which is in use.
-    fn give_up_addresses(&mut self) {
+    pub(super) fn give_up_addresses(&mut self) {
         let gone = without(&self.listeners.binds(), &self.editions.addresses());
         self.listeners.remove(&gone);
     }

@@ -181,8 +181,12 @@ impl MasterProcess {
         }
     }
 
-    fn hook(&self, name: &str, run: impl FnOnce(&dyn Hooks, &hooks::Master) -> Result) -> Result {
-        call_hook(name, self.signals.as_ref(), || run(&*self.hooks, &self.info))
+    pub(super) fn hook(
+        &self,
+        name: &str,
+        run: impl FnOnce(&dyn Hooks, &hooks::Master) -> Result,
+    ) -> Result {
+        call_hook(name, self.signals.as_ref(), || run(&*self.program.hooks, &self.info))
     }
 
     fn name(&self, slot: SlotId) -> &str {

@@ -5,17 +5,18 @@ use super::flood::Flood;
 use super::live::{Live, Word};
 use super::notify::Notify;
 use super::prepare::Server;
-use super::reconfigure::{Extent, Source};
+use super::reconfigure::Extent;
 use super::record::Record;
+use super::start::Program;
 use super::upgrade::Upgrade;
 use super::wait::{Happened, wait};
 use crate::config::MasterConfig;
-use crate::hooks::{Hooks, Master};
+use crate::hooks::Master;
 use crate::os::daemon::Launcher;
 use crate::os::image::Image;
 use crate::os::oom::OomWatch;
 use crate::os::pidfile::PidFile;
-use crate::os::process::Signal;
+use crate::os::process::{Child, Signal};
 use crate::os::signal::Signals;
 use crate::os::title::Title;
 use crate::spec::{ExitStatus, Term};
@@ -32,8 +33,7 @@ pub(super) struct MasterProcess {
     pub(super) supervisor: Supervisor,
     pub(super) servers: Vec<Server>,
     pub(super) live: Live,
-    pub(super) hooks: Box<dyn Hooks>,
-    pub(super) source: Source,
+    pub(super) program: Program,
     pub(super) info: Master,
     pub(super) title: Option<Title>,
     /// The program that runs here.
@@ -50,6 +50,9 @@ pub(super) struct MasterProcess {
     pub(super) notify: Notify,
     /// A change of the program that is under way.
     pub(super) upgrade: Option<Upgrade>,
+    /// Workers of a program that could not take over, whose server this one does not have. They were
+    /// ended, and are to be waited for.
+    pub(super) strangers: Vec<Child>,
     /// Why the program ends with failure, whatever the supervisor says.
     pub(super) failed: Option<String>,
     pub(super) config: MasterConfig,
@@ -124,6 +127,7 @@ impl MasterProcess {
         for pid in &happened.workers {
             self.look_at(*pid);
         }
+        self.strangers.retain(|stranger| matches!(stranger.try_wait(), Ok(None)));
         self.check_reopened();
         if happened.others {
             self.serve_control();

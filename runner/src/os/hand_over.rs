@@ -41,8 +41,12 @@ pub(crate) struct Kept<'a>(Vec<BorrowedFd<'a>>);
 impl<'a> Kept<'a> {
     /// Keeps one more. Returns the number that it has after the exec.
     pub(crate) fn keep(&mut self, descriptor: &'a impl AsFd) -> io::Result<RawFd> {
+        self.keep_borrowed(descriptor.as_fd())
+    }
+
+    pub(crate) fn keep_borrowed(&mut self, descriptor: BorrowedFd<'a>) -> io::Result<RawFd> {
         let number = keep(descriptor)?;
-        self.0.push(descriptor.as_fd());
+        self.0.push(descriptor);
         Ok(number)
     }
 }

@@ -1,7 +1,7 @@
 //! From a running master to everything that the next program needs, and to that program.
 
 use super::Proving;
-use super::state::{self, Course, State, VERSION};
+use super::legacy::{self, Course, Legacy, VERSION};
 use crate::config::Config;
 use crate::master::control::{ClientId, Control};
 use crate::master::live::LiveWorker;
@@ -31,6 +31,7 @@ impl MasterProcess {
     /// the reason, only if that fails; then nothing has changed.
     pub(super) fn go_forward(&mut self, image: &Image, client: ClientId) -> String {
         self.refuse_others(Some(client));
+        self.notify.reloading(self.now());
         let mut kept = Kept::default();
         let configuration = self.configuration().to_string();
         let course = self.forward(&mut kept);
@@ -40,7 +41,7 @@ impl MasterProcess {
 
     /// Executes the program before this one again. Returns, with the reason, only if that fails.
     pub(super) fn go_back(&mut self, proving: &Proving, reason: String) -> String {
-        let Proving { previous, configuration, client, generation } = proving;
+        let Proving { previous, configuration, client, generation, .. } = proving;
         self.refuse_others(*client);
         let mut kept = Kept::default();
         let course = Course::Back { reason, failed: *generation };
@@ -56,7 +57,7 @@ impl MasterProcess {
 
     fn forward<'a>(&'a self, kept: &mut Kept<'a>) -> io::Result<Course> {
         let (file, arguments) = (kept.keep(&self.image)?, self.image.arguments().collect());
-        Ok(Course::Forward { previous: state::Program { file, arguments } })
+        Ok(Course::Forward { previous: legacy::Program { file, arguments } })
     }
 
     fn state<'a>(
@@ -65,11 +66,11 @@ impl MasterProcess {
         configuration: String,
         client: Option<ClientId>,
         kept: &mut Kept<'a>,
-    ) -> io::Result<State> {
-        Ok(State {
+    ) -> io::Result<Legacy> {
+        Ok(Legacy {
             version: VERSION,
             course,
-            directory: self.directory.clone(),
+            directory: self.program.directory.clone(),
             path: self.image.path().to_owned(),
             configuration,
             began: clock::monotonic().saturating_sub(self.now()),
@@ -102,7 +103,7 @@ impl MasterProcess {
 }
 
 /// Returns, with the reason, only if that fails.
-fn execute(image: &Image, state: io::Result<State>) -> String {
+fn execute(image: &Image, state: io::Result<Legacy>) -> String {
     // What is buffered would be lost.
     let _ = io::stdout().flush();
     let execute = || {
@@ -113,20 +114,25 @@ fn execute(image: &Image, state: io::Result<State>) -> String {
     format!("cannot execute the other program: {error}")
 }
 
-fn describe_server<'a>(server: &'a Server, kept: &mut Kept<'a>) -> io::Result<state::Server> {
-    Ok(state::Server {
+fn describe_server<'a>(server: &'a Server, kept: &mut Kept<'a>) -> io::Result<legacy::Server> {
+    Ok(legacy::Server {
         key: server.key.clone(),
         name: server.name.value.clone(),
-        kind: server.kind.to_string(),
-        listeners: server.listeners.export().into_iter().map(|it| it.try_map(|fd| kept.keep_borrowed(fd))).collect::<io::Result<_>>()?,
+        kind: server.kind,
+        listeners: server
+            .listeners
+            .export()
+            .into_iter()
+            .map(|it| it.try_map(|fd| kept.keep_borrowed(fd)))
+            .collect::<io::Result<_>>()?,
     })
 }
 
 fn describe_worker<'a>(
     (pid, worker): (&i32, &'a LiveWorker),
     kept: &mut Kept<'a>,
-) -> io::Result<state::Worker> {
-    Ok(state::Worker {
+) -> io::Result<legacy::Worker> {
+    Ok(legacy::Worker {
         pid: *pid,
         server: worker.server,
         generation: worker.generation,
@@ -136,18 +142,18 @@ fn describe_worker<'a>(
     })
 }
 
-fn describe_pid_file<'a>(file: &'a PidFile, kept: &mut Kept<'a>) -> io::Result<state::PidFile> {
-    Ok(state::PidFile { path: file.path().to_owned(), file: kept.keep(file)? })
+fn describe_pid_file<'a>(file: &'a PidFile, kept: &mut Kept<'a>) -> io::Result<legacy::PidFile> {
+    Ok(legacy::PidFile { path: file.path().to_owned(), file: kept.keep(file)? })
 }
 
 fn describe_control<'a>(
     control: &'a Control,
     client: Option<ClientId>,
     kept: &mut Kept<'a>,
-) -> io::Result<state::Control> {
+) -> io::Result<legacy::Control> {
     let listener = control.listener();
     let stream = client.and_then(|client| control.stream(client));
-    Ok(state::Control {
+    Ok(legacy::Control {
         file: listener.file().clone(),
         socket: kept.keep(listener)?,
         client: stream.map(|stream| kept.keep(stream)).transpose()?,

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A new program that cannot start, or does not accept the configuration, is found out by a trial
-//! (`trial.rs`), in a child, while nothing changes. Then everything is written down (`state.rs`)
+//! (`trial.rs`), in a child, while nothing changes. Then everything is written down (`legacy.rs`)
 //! and the new program executed in place of the old one (`leave.rs`), which takes everything in
 //! hand (`arrive.rs`) and reloads. If that reload fails, everything goes back to the old program by
 //! the same way; it was kept by a descriptor, so its file may be gone. The old workers serve all
@@ -19,14 +19,19 @@
 
 mod arrive;
 mod leave;
-mod state;
+mod legacy;
+mod plan;
 mod trial;
 
-pub(crate) use arrive::{Arrival, examine};
+pub(crate) use arrive::Arrival;
 pub(crate) use leave::ERRAND;
+pub(crate) use legacy::Legacy;
+pub(crate) use plan::Newcomer;
 pub(crate) use trial::{ERRAND as TRIAL, Examination};
 
 use super::control::ClientId;
+use super::goal::Goal;
+use super::prepare::Server;
 use super::run::MasterProcess;
 use crate::control::protocol::error_line;
 use crate::hooks::Hooks;
@@ -64,8 +69,16 @@ pub(super) struct Proving {
     client: Option<ClientId>,
     /// The first one of this program.
     generation: Generation,
-    /// How its reload has ended.
-    verdict: Option<Result<(), ReloadError>>,
+    verdict: Option<Verdict>,
+}
+
+/// How a new program has proved itself.
+#[derive(Debug)]
+enum Verdict {
+    Serves,
+    Fails(String),
+    /// It will never be known.
+    Stopped,
 }
 
 impl MasterProcess {
@@ -104,13 +117,18 @@ impl MasterProcess {
 
     /// Takes note of how the first reload of a new program has ended.
     pub(super) fn judge_upgrade(&mut self, report: &Report) {
-        let Some(Upgrade::Proving(proving)) = &mut self.upgrade else {
+        let Report::ReloadFinished { generation, result } = report else {
             return;
         };
-        if let Report::ReloadFinished { generation, result } = report
-            && *generation == proving.generation
+        let verdict = match result {
+            Ok(()) => Verdict::Serves,
+            Err(ReloadError::Stopping) => Verdict::Stopped,
+            Err(error) => Verdict::Fails(self.explain_reload(error)),
+        };
+        if let Some(Upgrade::Proving(proving)) = &mut self.upgrade
+            && proving.generation == *generation
         {
-            proving.verdict = Some(result.clone());
+            proving.verdict = Some(verdict);
         }
     }
 
@@ -118,7 +136,7 @@ impl MasterProcess {
     /// done for the supervisor, for another program would not do it.
     pub(super) fn settle_upgrade(&mut self) {
         match self.upgrade.take() {
-            None => {}
+            None => self.close_former_servers(),
             Some(Upgrade::Trying(tried)) => self.settle_trial(tried),
             Some(Upgrade::Proving(proving)) => self.settle_proof(proving),
         }
@@ -145,14 +163,12 @@ impl MasterProcess {
             return;
         };
         let failure = match verdict {
-            Ok(()) => {
+            Verdict::Stopped => return self.fail_upgrade(proving.client, "the program stops"),
+            Verdict::Fails(reason) => Some(reason),
+            Verdict::Serves => {
                 let started = self.hook("start", Hooks::start);
                 started.err().map(|error| format!("the `start` hook failed: {error}"))
             }
-            Err(ReloadError::Stopping) => {
-                return self.fail_upgrade(proving.client, "the program stops");
-            }
-            Err(error) => Some(self.explain_reload(&error)),
         };
         match failure {
             None => self.complete_upgrade(proving.client),
@@ -165,9 +181,21 @@ impl MasterProcess {
 
     fn complete_upgrade(&mut self, client: Option<ClientId>) {
         tracing::info!(program = %self.image.path().display(), "upgraded");
-        self.drop_former_addresses();
+        self.servers.iter_mut().for_each(Server::give_up_addresses);
         if let Some(client) = client {
-            self.answer_outcome(client);
+            self.conclude(client, Goal::Upgrade.into(), Ok(()));
+        }
+    }
+
+    /// Gives up the sockets of servers that the program does not have any more, when their last
+    /// worker is gone.
+    fn close_former_servers(&mut self) {
+        let Self { servers, live, .. } = self;
+        let is_former = |server: &Server| server.serve.is_none();
+        for (index, server) in servers.iter_mut().enumerate().filter(|(_, it)| is_former(it)) {
+            if live.values().all(|worker| worker.server != index) {
+                server.listeners.remove(&server.listeners.binds());
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a program makes of what it would take over, before it touches any of it.
 
-use super::state::State;
+use super::legacy::Legacy;
 use crate::config::{Config, MasterConfig, ServerConfig};
 use crate::listener::{Listeners, Options, Request};
 use crate::master::edition::Edition;
@@ -48,7 +48,7 @@ pub(super) struct PlannedServer {
 impl Plan {
     /// Opens files, looks up users and binds the addresses of new servers. The second part is what
     /// could not be had.
-    pub(super) fn of(state: &State, newcomer: Newcomer) -> Result<(Self, Vec<String>), String> {
+    pub(super) fn of(legacy: &Legacy, newcomer: Newcomer) -> Result<(Self, Vec<String>), String> {
         let Newcomer { config: Config { master: config, servers }, serve, former } = newcomer;
         let mut errors = Errors::default();
         let stdio = Streams::of_master(&config).open_at_once(&mut errors);
@@ -56,22 +56,22 @@ impl Plan {
         let configs = servers.into_iter().chain(former.iter().cloned());
         let servers: Vec<_> = configs
             .zip(serve)
-            .map(|(config, serve)| PlannedServer::open(config, serve, state, &mut errors))
+            .map(|(config, serve)| PlannedServer::open(config, serve, legacy, &mut errors))
             .collect();
-        let since = clock::monotonic().saturating_sub(state.began);
-        let adopted = servers.iter().map(|server| server.adopted(state)).collect();
+        let since = clock::monotonic().saturating_sub(legacy.began);
+        let adopted = servers.iter().map(|server| server.adopted(legacy)).collect();
         let supervisor =
-            Supervisor::adopt(since, Settings::default(), state.ledger.header(), adopted)?;
+            Supervisor::adopt(since, Settings::default(), legacy.ledger.header(), adopted)?;
         let now = Instant::now();
         let began = now.checked_sub(since).unwrap_or(now);
         Ok((Self { config, stdio, servers, supervisor, began }, errors.into()))
     }
 
     /// Binds for a moment what would be new on servers that are not: to see whether that can be.
-    fn try_new_addresses(&self, state: &State, errors: &mut Errors) {
+    fn try_new_addresses(&self, legacy: &Legacy, errors: &mut Errors) {
         for server in &self.servers {
             let config = &server.edition.config;
-            let had = server.position.map(|position| &state.servers[position].listeners);
+            let had = server.position.map(|position| &legacy.servers[position].listeners);
             let Some(had) = had.filter(|_| server.serve.is_some()) else {
                 continue;
             };
@@ -89,29 +89,30 @@ impl Plan {
     }
 }
 
-/// Whether a program could take over, as far as that can be seen without doing it.
-pub(crate) fn examine(state: &str, newcomer: Newcomer) -> Result<(), String> {
-    let state = State::read(state)?;
-    let (plan, problems) = Plan::of(&state, newcomer)?;
-    let mut errors = Errors::default();
-    plan.try_new_addresses(&state, &mut errors);
-    for listeners in plan.servers.iter().filter_map(|server| server.listeners.as_ref()) {
-        listeners.remove_files();
+impl Legacy {
+    /// Whether a program could take over, as far as that can be seen without doing it.
+    pub(crate) fn examine(&self, newcomer: Newcomer) -> Result<(), String> {
+        let (plan, problems) = Plan::of(self, newcomer)?;
+        let mut errors = Errors::default();
+        plan.try_new_addresses(self, &mut errors);
+        for listeners in plan.servers.iter().filter_map(|server| server.listeners.as_ref()) {
+            listeners.remove_files();
+        }
+        let problems: Vec<_> = problems.into_iter().chain(Vec::from(errors)).collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
     }
-    let problems: Vec<_> = problems.into_iter().chain(Vec::from(errors)).collect();
-    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }
 
 impl PlannedServer {
     fn open(
         config: ServerConfig,
         serve: Option<Arc<dyn Serve>>,
-        state: &State,
+        legacy: &Legacy,
         errors: &mut Errors,
     ) -> Self {
         let stdio = Streams::of_server(&config).open_at_once(errors);
         let options = listen_options(&config, errors);
-        let position = state.servers.iter().position(|server| server.key == config.key);
+        let position = legacy.servers.iter().position(|server| server.key == config.key);
         let listeners = match position {
             Some(_) => None,
             None => bind(&config, &options, errors),
@@ -120,10 +121,10 @@ impl PlannedServer {
         Self { serve, edition, options, position, listeners }
     }
 
-    fn adopted(&self, state: &State) -> Adopted {
+    fn adopted(&self, legacy: &Legacy) -> Adopted {
         Adopted {
             settings: supervisor_settings(&self.edition.config.settings),
-            ledger: self.position.and_then(|at| state.ledger.servers.get(at).cloned()),
+            ledger: self.position.and_then(|at| legacy.ledger.servers.get(at).cloned()),
             removed: self.serve.is_none(),
         }
     }

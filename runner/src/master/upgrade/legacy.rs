@@ -4,15 +4,18 @@
 //! and gives everything back. So fields may be added, with a default, and are ignored by who does
 //! not know them; anything else is a new version.
 
+use crate::config::{Config, ConfigErrors, Former, ServerConfig, Sources, load_former};
 use crate::listener::Exported;
 use crate::master::record::Record;
 use crate::os::hand_over::HandedOver;
 use crate::os::image::Image;
 use crate::os::socket_file::SocketFile;
+use crate::spec::Kind;
 use crate::supervisor::{Generation, Ledger};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::fd::RawFd;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,7 +24,7 @@ pub(super) const VERSION: u32 = 1;
 
 /// Everything that goes on although the program changes. Descriptors are named by their numbers.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct State {
+pub(crate) struct Legacy {
     pub(super) version: u32,
     pub(super) course: Course,
     /// The directory that the program was started in, which relative paths start from.
@@ -68,7 +71,7 @@ pub(super) struct Server {
     /// What the configuration calls it: the same in both programs.
     pub(super) key: String,
     pub(super) name: String,
-    pub(super) kind: String,
+    pub(super) kind: Kind,
     pub(super) listeners: Vec<Exported<RawFd>>,
 }
 
@@ -100,13 +103,45 @@ pub(super) struct Control {
     pub(super) client: Option<RawFd>,
 }
 
-impl State {
+impl Legacy {
     pub(super) fn text(&self) -> io::Result<String> {
         serde_json::to_string(self).map_err(io::Error::other)
     }
 
+    /// The directory that the program was started in.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The whole configuration, if it is to go on as it was: the program that reads this was here
+    /// before.
+    pub(crate) fn configuration(&self) -> Option<&str> {
+        match self.course {
+            Course::Forward { .. } => None,
+            Course::Back { .. } => Some(&self.configuration),
+        }
+    }
+
+    /// The servers that there are, though the program does not have them any more.
+    pub(crate) fn former(
+        &self,
+        config: &Config,
+        sources: &Sources,
+        place: &'static Location<'static>,
+    ) -> Result<Vec<ServerConfig>, ConfigErrors> {
+        if let Course::Back { .. } = self.course {
+            return Ok(Vec::new());
+        }
+        let is_former = |server: &&Server| config.servers.iter().all(|it| it.key != server.key);
+        let load = |Server { key, name, kind, .. }: &Server| {
+            let former = Former { key, name, kind: *kind };
+            load_former(former, &self.configuration, sources, place)
+        };
+        self.servers.iter().filter(is_former).map(load).collect()
+    }
+
     /// Reads it. The error says what is wrong with it.
-    pub(super) fn read(text: &str) -> Result<Self, String> {
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Version {
             version: u32,
