@@ -15,6 +15,7 @@ pub(crate) mod descriptors;
 pub(crate) mod fork;
 pub(crate) mod hand_over;
 pub(crate) mod image;
+pub(crate) mod interrupt;
 pub(crate) mod lifeline;
 pub(crate) mod local;
 pub(crate) mod memory;
