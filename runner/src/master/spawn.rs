@@ -33,7 +33,7 @@ impl MasterProcess {
             return Err(ForkError::Refused(std::io::ErrorKind::Other.into()));
         };
         let pid = child.pid();
-        self.live.insert(pid, LiveWorker::new(child, slot.server, ours, row));
+        self.live.insert(pid, LiveWorker::new(child, slot, ours, row));
         Ok(pid)
     }
 
