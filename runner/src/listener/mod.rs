@@ -12,7 +12,7 @@ mod tests;
 
 pub(crate) use error::BindError;
 pub(crate) use hand_over::Exported;
-pub(crate) use socket::Listener;
+pub(crate) use socket::{Listener, address_of};
 
 use crate::os::socket_file::Access;
 use crate::spec::{Accept, Address, Bind};

@@ -1,11 +1,12 @@
 //! The accept loop of a worker.
 
 use super::admission::{Admission, Protocol};
+use super::stream::Stream;
 use crate::os::tcp::queued;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 /// How long to leave a listener alone after the first and after many failures in a row.
@@ -48,7 +49,7 @@ async fn accept_always<P: Protocol>(listener: &TcpListener, admission: &Arc<Admi
         match accepted {
             Ok((stream, peer)) => {
                 failures.in_a_row = 0;
-                admission.admit(stream, peer);
+                admission.admit(Stream::Tcp(stream), peer.into());
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => failures.wait(worker.server(), &error).await,
@@ -73,8 +74,8 @@ async fn rescue<P: Protocol>(listener: TcpListener, admission: &Arc<Admission<P>
             Ok((stream, peer)) => {
                 waiting -= 1;
                 failures.in_a_row = 0;
-                if let Ok(stream) = adopt(stream) {
-                    admission.admit(stream, peer);
+                if let Ok(stream) = Stream::adopt(stream.into()) {
+                    admission.admit(stream, peer.into());
                 }
             }
             Err(error) if is_of_one_connection(&error) => {}
@@ -83,15 +84,6 @@ async fn rescue<P: Protocol>(listener: TcpListener, admission: &Arc<Admission<P>
             Err(error) => failures.wait(admission.worker().server(), &error).await,
         }
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the listener has left tokio, and one wait more does not matter in a drain"
-)]
-fn adopt(stream: std::net::TcpStream) -> io::Result<TcpStream> {
-    stream.set_nonblocking(true)?;
-    TcpStream::from_std(stream)
 }
 
 /// Whether the error concerns a connection that is gone, not the listener: accept(2) passes on

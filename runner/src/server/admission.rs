@@ -1,14 +1,15 @@
 //! A connection from its acceptance to its end, whatever its protocol.
 
+use super::client::Client;
 use super::run::Limits;
+use super::stream::Stream;
 use super::worker::sealed::Connection as _;
 use super::worker::{Connection, Worker};
 use super::{Lifecycle, catch_panic};
 use crate::error::{Error, Result};
+use crate::spec::Address;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
@@ -27,12 +28,7 @@ pub(crate) trait Protocol: Send + Sync + 'static {
 
     fn new(handler: Arc<Self::Handler>, worker: Worker, limits: Limits) -> Self;
 
-    fn open(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        local: SocketAddr,
-    ) -> (Self::Conn, Self::Io);
+    fn open(&self, stream: Stream, client: Client) -> (Self::Conn, Self::Io);
 
     /// Fires `connect` and what follows from it, until either side is done. It ends soon after a
     /// drain has begun.
@@ -75,7 +71,7 @@ impl<P: Protocol> Admission<P> {
         &self.worker
     }
 
-    pub(super) fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+    pub(super) fn admit(self: &Arc<Self>, stream: Stream, peer: Address) {
         self.worker.row().accepted();
         let admission = self.clone();
         self.tasks.spawn(async move {
@@ -95,14 +91,15 @@ impl<P: Protocol> Admission<P> {
         self.tasks.len()
     }
 
-    async fn attend(&self, stream: TcpStream, peer: SocketAddr) {
-        let Ok(local) = stream.local_addr() else {
+    async fn attend(&self, stream: Stream, peer: Address) {
+        let Ok(local) = stream.local() else {
             return;
         };
         let Some(table) = self.worker.table::<P::Conn>() else {
             return;
         };
-        let (conn, io) = self.protocol.open(stream, peer, local);
+        let client = Client::new(self.worker.clone(), peer, local);
+        let (conn, io) = self.protocol.open(stream, client);
         if table.insert(&conn, self.max_connections) {
             self.until_stopped(self.converse(io, &conn)).await;
             conn.close_now();

@@ -14,12 +14,12 @@ impl<C: Connection> Connections<C> {
         if limit.is_some_and(|limit| open.len() as u64 >= limit) {
             return false;
         }
-        open.insert(connection.number(), connection.clone());
+        open.insert(connection.client().id, connection.clone());
         true
     }
 
     pub(crate) fn remove(&self, connection: &C) {
-        self.lock().remove(&connection.number());
+        self.lock().remove(&connection.client().id);
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -2,10 +2,12 @@
 
 mod accept;
 mod admission;
+mod client;
 mod connections;
 pub mod http;
 mod quota;
 mod run;
+mod stream;
 pub mod tcp;
 mod worker;
 

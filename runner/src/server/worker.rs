@@ -68,10 +68,12 @@ impl Shutdown {
 pub trait Connection: sealed::Connection {}
 
 pub(crate) mod sealed {
+    use crate::server::client::Client;
+
     /// Only this crate's connections are listed.
     pub trait Connection: Clone + Send + Sync + 'static {
-        /// Its number in the worker.
-        fn number(&self) -> u64;
+        /// Who it is.
+        fn client(&self) -> &Client;
 
         /// Closes it without regard to what is in flight.
         fn close_now(&self);
