@@ -14,6 +14,7 @@ pub(crate) mod deadline;
 pub(crate) mod descriptors;
 pub(crate) mod fork;
 pub(crate) mod hand_over;
+pub(crate) mod holder;
 pub(crate) mod image;
 pub(crate) mod inherited;
 pub(crate) mod lifeline;
