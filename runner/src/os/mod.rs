@@ -17,6 +17,7 @@ pub(crate) mod hand_over;
 pub(crate) mod holder;
 pub(crate) mod image;
 pub(crate) mod inherited;
+pub(crate) mod interrupt;
 pub(crate) mod lifeline;
 pub(crate) mod local;
 pub(crate) mod memory;
