@@ -31,8 +31,8 @@ pub(super) struct MasterProcess {
     pub(super) hooks: Box<dyn Hooks>,
     pub(super) info: Master,
     pub(super) title: Option<Title>,
-    /// The program, if workers are made by executing it.
-    pub(super) image: Option<Image>,
+    /// The program that runs here.
+    pub(super) image: Image,
     /// None in a child only, which closes them.
     pub(super) signals: Option<Signals>,
     pub(super) pid_file: Option<PidFile>,
@@ -247,6 +247,9 @@ impl MasterProcess {
             control.close("the program has stopped");
         }
         self.report_all_left_out();
+        for server in &self.servers {
+            server.listeners.remove_files();
+        }
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove();
         }
