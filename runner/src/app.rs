@@ -18,7 +18,6 @@ use crate::spec::{
     Accept, Addresses, Capability, CpuAffinity, Kind, Limit, Share, Spawn, Term, Workers,
     default_name,
 };
-use crate::worker;
 use std::fmt::Display;
 use std::future::{Future, Ready};
 use std::io::{self, IsTerminal, Write};

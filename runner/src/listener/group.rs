@@ -115,7 +115,11 @@ impl Group {
         for socket in self.sockets() {
             self.tune(socket, options)?;
         }
-        self.file.as_ref().map_or(Ok(()), |file| file.allow(options.access))
+        // A file that somebody else has put there is not ours to open to anybody.
+        match self.file.as_ref().filter(|file| file.is_in_place()) {
+            Some(file) => file.allow(options.access),
+            None => Ok(()),
+        }
     }
 
     /// Lets the program choose the slot of a new connection, or else the kernel.

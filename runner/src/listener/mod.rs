@@ -89,7 +89,7 @@ impl Listeners {
         for bind in binds {
             match self.open(bind, deadline) {
                 Ok(groups) => added.extend(groups),
-                Err(error) => errors.push(BindError { bind: bind.clone(), error }),
+                Err(error) => errors.push(BindError::new(bind, error)),
             }
         }
         if errors.is_empty() {

@@ -21,6 +21,7 @@ mod report;
 mod run;
 mod spawn;
 mod start;
+mod steering;
 mod upgrade;
 mod vitals;
 mod wait;

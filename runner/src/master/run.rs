@@ -100,12 +100,14 @@ impl MasterProcess {
             self.notify.due(),
             control.and_then(Control::deadline),
             upgrade.and_then(Upgrade::deadline),
+            self.loans_due(),
         ];
         let next = deadlines.into_iter().flatten().min();
         let timeout = next.map(|at| at.saturating_sub(self.now()));
         let control = control.into_iter().flat_map(Control::descriptors);
         let others = control.chain(upgrade.into_iter().flat_map(Upgrade::descriptors));
-        Some(wait(self.signals.as_ref()?, &self.live, others, timeout))
+        let orphans = self.orphans();
+        Some(wait(self.signals.as_ref()?, &self.live, others, &orphans, timeout))
     }
 
     pub(super) fn tell(&mut self, event: Event) {
@@ -129,6 +131,7 @@ impl MasterProcess {
         }
         self.strangers.retain(|stranger| matches!(stranger.try_wait(), Ok(None)));
         self.check_reopened();
+        self.rescue(&happened.orphans);
         if happened.others {
             self.serve_control();
         }
@@ -167,17 +170,6 @@ impl MasterProcess {
         }
     }
 
-    /// Keeps new connections from slots in which nobody serves; before anything is forked, which
-    /// takes its time.
-    fn steer(&mut self) {
-        for (index, server) in self.servers.iter_mut().enumerate() {
-            if let Err(error) = server.listeners.steer(&self.supervisor.serving(index)) {
-                let server = &server.name.value;
-                tracing::warn!(server, %error, "connections go to slots without a worker as well");
-            }
-        }
-    }
-
     pub(super) fn look_at(&mut self, pid: i32) {
         let Some(worker) = self.live.get_mut(&pid) else {
             return;
@@ -187,7 +179,13 @@ impl MasterProcess {
         let words = worker.listen();
         for word in words {
             match word {
-                Word::Ready => self.tell(Event::Ready { pid: Pid(pid) }),
+                Word::Ready => {
+                    self.live.entry(pid).and_modify(|worker| worker.serves = true);
+                    self.tell(Event::Ready { pid: Pid(pid) });
+                }
+                // It is looked at before every wait.
+                Word::Filled => {}
+                Word::Rescued(connections) => self.rescued(pid, connections),
                 Word::Failed { reason, retry } => {
                     self.tell(Event::Failed { pid: Pid(pid), reason, retry });
                 }
@@ -264,7 +262,7 @@ impl MasterProcess {
         self.spawn(slot, generation).map_err(|error| error.to_string())
     }
 
-    fn signal(&self, pid: Pid, how: Leave) {
+    fn signal(&mut self, pid: Pid, how: Leave) {
         let signal = match how {
             Leave::LameDuck => {
                 tracing::debug!(pid = pid.0, "lame duck");
@@ -275,9 +273,11 @@ impl MasterProcess {
             Leave::Abort => Signal::ABORT,
             Leave::Kill => Signal::KILL,
         };
-        if let Some(worker) = self.live.get(&pid.0)
-            && let Err(error) = worker.child.signal(signal)
-        {
+        let Some(worker) = self.live.get_mut(&pid.0) else {
+            return;
+        };
+        worker.serves = false;
+        if let Err(error) = worker.child.signal(signal) {
             tracing::error!(pid = pid.0, %error, "cannot signal a worker");
         }
     }

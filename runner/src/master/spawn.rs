@@ -41,7 +41,7 @@ impl MasterProcess {
             return Err(ForkError::Refused(io::ErrorKind::Other.into()));
         };
         let pid = child.pid();
-        self.live.insert(pid, LiveWorker::new(child, slot.server, generation, ours, row));
+        self.live.insert(pid, LiveWorker::new(child, slot, generation, ours, row));
         Ok(pid)
     }
 

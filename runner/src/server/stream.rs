@@ -3,7 +3,7 @@
 use crate::listener::address_of;
 use crate::spec::Address;
 use bytes::BufMut;
-use socket2::SockRef;
+use socket2::{SockRef, Socket};
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -30,16 +30,16 @@ macro_rules! either {
 }
 
 impl Stream {
-    /// A connection that was accepted outside of tokio.
+    /// A connection from `peer` that was accepted outside of tokio.
     ///
     /// Its first read waits for epoll, which one that tokio has accepted itself does not.
     #[expect(
         clippy::disallowed_methods,
         reason = "tokio accepts neither from a blocking socket nor when it is told of no arrival"
     )]
-    pub(super) fn adopt(socket: socket2::Socket) -> io::Result<Self> {
+    pub(super) fn adopt(socket: Socket, peer: &Address) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        if socket.local_addr()?.is_unix() {
+        if peer.is_unix() {
             UnixStream::from_std(socket.into()).map(Self::Unix)
         } else {
             TcpStream::from_std(socket.into()).map(Self::Tcp)
@@ -130,7 +130,7 @@ impl AsyncWrite for Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use socket2::{Domain, SockAddr, Socket, Type};
+    use socket2::{Domain, SockAddr, Type};
     use std::io::{Read, Write};
     use std::path::PathBuf;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -138,8 +138,8 @@ mod tests {
     /// What comes from a client goes back in two pieces, until it ends its side; where the client
     /// has connected to.
     async fn echo(listener: &Socket) -> Address {
-        let (socket, _) = listener.accept().unwrap();
-        let mut stream = Stream::adopt(socket).unwrap();
+        let (socket, peer) = listener.accept().unwrap();
+        let mut stream = Stream::adopt(socket, &address_of(&peer)).unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
         let (begin, end) = text.as_bytes().split_at(2);

@@ -5,7 +5,7 @@ use super::seed::Seed;
 use super::{panics, runtime};
 use crate::error::{Error, Result};
 use crate::os::title::{self, Title};
-use crate::os::{abort, deadline, environment, lifeline, notify, signal, thread};
+use crate::os::{abort, deadline, environment, inherited, lifeline, notify, signal, thread};
 use crate::server::Identity;
 use crate::title::{WorkerState, WorkerTitle};
 use std::fmt;
@@ -46,7 +46,8 @@ fn become_worker(seed: &mut Seed) -> Result {
         move |error: io::Error| Error::msg(format!("{what}: {error}"))
     };
     std::mem::take(&mut seed.kit.stdio).redirect().map_err(describe("cannot redirect"))?;
-    environment::forget(notify::VARIABLES).map_err(describe("cannot change the environment"))?;
+    let unknown = [notify::VARIABLES, inherited::VARIABLES].concat();
+    environment::forget(&unknown).map_err(describe("cannot change the environment"))?;
     panics::log(&seed.orders.identity);
     let name = title_of(&seed.orders.identity, WorkerState::Ready).to_string();
     title::name_process(&name);

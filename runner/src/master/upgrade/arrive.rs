@@ -24,7 +24,7 @@ use crate::os::process::{Child, Signal};
 use crate::os::signal::Signals;
 use crate::scoreboard::Row;
 use crate::spec::{ExitStatus, Spawn};
-use crate::supervisor::{Command, Event, Generation, Pid};
+use crate::supervisor::{Command, Event, Generation, Pid, SlotId};
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -164,7 +164,7 @@ impl MasterProcess {
         places: &[Option<usize>],
         handed_over: &mut HandedOver,
     ) {
-        let legacy::Worker { pid, server, generation, channel, row, heard } = worker;
+        let legacy::Worker { pid, server, slot, serves, generation, channel, row, heard } = worker;
         let place = places.iter().position(|position| *position == Some(server));
         let adopt = || {
             let child = Child::of_previous_image(pid)?;
@@ -173,7 +173,9 @@ impl MasterProcess {
             };
             let channel = handed_over.take(channel)?.into();
             let row = Row::adopt(handed_over.take(row)?)?;
-            Ok(Ok(LiveWorker::new(child, server, generation, channel, row).with_heard(heard)))
+            let place = SlotId { server, slot };
+            let worker = LiveWorker::new(child, place, generation, channel, row);
+            Ok(Ok(worker.as_known(serves, heard)))
         };
         match adopt() {
             Ok(Ok(worker)) => drop(self.live.insert(pid, worker)),

@@ -135,6 +135,8 @@ fn describe_worker<'a>(
     Ok(legacy::Worker {
         pid: *pid,
         server: worker.server,
+        slot: worker.slot,
+        serves: worker.serves,
         generation: worker.generation,
         channel: kept.keep(&worker.channel)?,
         row: kept.keep(&worker.row)?,

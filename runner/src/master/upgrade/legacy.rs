@@ -81,7 +81,10 @@ pub(super) struct Worker {
     pub(super) pid: i32,
     /// The how-manieth server it is a worker of.
     pub(super) server: usize,
+    pub(super) slot: u32,
     pub(super) generation: Generation,
+    /// Whether it is READY and was not told to leave.
+    pub(super) serves: bool,
     pub(super) channel: RawFd,
     pub(super) row: RawFd,
     /// What it has said of a line that is not complete.
