@@ -115,7 +115,10 @@ impl Web {
             }
             "/preloaded" => format!("{:?}\n", PRELOADED.get()).into_response(),
             "/variables" => {
-                let own = std::env::vars().filter(|(name, _)| name.starts_with("RUNNER_HAND"));
+                const OF_THE_MASTER: [&str; 4] = ["RUNNER_HAND", "NOTIFY_", "WATCHDOG_", "LISTEN_"];
+                let own = std::env::vars().filter(|(name, _)| {
+                    OF_THE_MASTER.iter().any(|beginning| name.starts_with(beginning))
+                });
                 format!("{}\n", own.count()).into_response()
             }
             "/print" => {
@@ -276,6 +279,12 @@ async fn fail_as_told(worker: &Worker) -> Result<()> {
         }
         "block" => {
             std::thread::sleep(Duration::from_secs(60));
+            Ok(())
+        }
+        "wait" => {
+            while !std::path::Path::new("fixture_go").exists() {
+                sleep(Duration::from_millis(2)).await;
+            }
             Ok(())
         }
         "configuration" => Err(Error::configuration("no such database")),

@@ -2,6 +2,7 @@
 
 mod client;
 mod inspect;
+mod manager;
 mod pinned;
 mod printed;
 mod privilege;
@@ -15,6 +16,7 @@ pub use inspect::{
     processes_in, signal_mask, sockets, stat_field, state_of, threads_of, title_of,
     wait_until_gone, works_in,
 };
+pub use manager::{Manager, Notice};
 pub use pinned::Pinned;
 pub use privilege::regain;
 pub use program::{Daemon, Ended, Program, Start, Worker, workers_of};

@@ -13,6 +13,7 @@ mod hooks;
 mod limits;
 mod logs;
 mod master_death;
+mod notify;
 mod oom;
 mod orphans;
 mod pid1;
