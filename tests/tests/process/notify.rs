@@ -98,8 +98,8 @@ fn a_failed_reload_is_told() {
     program.signal(Signal::SIGUSR2);
     let status = manager.wait_for("RELOADING=1").value("STATUS").unwrap().to_owned();
     assert!(!status.contains("failed"), "{status}");
-    manager.wait_for("READY=1");
-    manager.wait_for("STATUS=3/3 workers serve, generation 3");
+    let ready = manager.wait_for("READY=1");
+    assert_eq!(ready.value("STATUS"), Some("3/3 workers serve, generation 3"));
 }
 
 /// A stop is announced when it begins, and asks for more time while it drains.
