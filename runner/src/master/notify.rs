@@ -255,7 +255,7 @@ impl MasterProcess {
     pub(super) fn announce(&mut self) {
         if self.notify.manager.is_some() {
             let (stage, now) = (self.supervisor.stage(), self.now());
-            let status = self.describe(stage);
+            let status = self.status_line(stage);
             self.notify.begin(stage, &status, now);
         }
     }
@@ -265,7 +265,7 @@ impl MasterProcess {
     pub(super) fn keep_informed(&mut self) {
         if self.notify.manager.is_some() {
             let (stage, now) = (self.supervisor.stage(), self.now());
-            let status = self.describe(stage);
+            let status = self.status_line(stage);
             self.notify.settle(stage, &status, now);
         }
     }
@@ -273,12 +273,12 @@ impl MasterProcess {
     /// Tells the service manager that every server serves.
     pub(super) fn announce_ready(&mut self) {
         let now = self.now();
-        self.notify.status.wanted = self.notify.line(&self.describe(Stage::Running));
+        self.notify.status.wanted = self.notify.line(&self.status_line(Stage::Running));
         self.notify.ready(now);
     }
 
     /// One line about how the program stands.
-    fn describe(&self, stage: Stage) -> String {
+    fn status_line(&self, stage: Stage) -> String {
         let servers: Vec<_> = self.supervisor.status().collect();
         let target: u32 = servers.iter().map(|server| server.target).sum();
         let serving: usize = (0..servers.len()).map(|it| self.supervisor.serving(it).len()).sum();
