@@ -143,7 +143,8 @@ impl Notify {
     /// Tells what is over, and what has to be told from time to time.
     fn settle(&mut self, stage: Stage, status: &str, now: Time) {
         self.begin(stage, status, now);
-        if self.stage == Stage::Running && self.said == Said::Reloading {
+        // An image of the program that has taken over from another one has not said anything.
+        if self.stage == Stage::Running && self.said != Said::Ready {
             self.ready(now);
         }
         self.flush(now);
@@ -366,6 +367,11 @@ mod tests {
         fake.notify.reloading(20 * SECOND);
         fake.notify.settle(Stage::Running, "fine", 20 * SECOND);
         assert_eq!(fake.heard(), [reloading, "READY=1 MAINPID=PID STATUS=fine"]);
+
+        // One that another image of the program has begun.
+        fake.notify.said = Said::Nothing;
+        fake.notify.settle(Stage::Running, "fine", 25 * SECOND);
+        assert_eq!(fake.heard(), ["READY=1 MAINPID=PID"]);
 
         // One that a stop ends.
         fake.notify.reloading(30 * SECOND);
