@@ -24,12 +24,12 @@ fn ready_with(manager: &Manager) -> Program {
 #[test]
 fn ready_is_said_when_all_serve() {
     for manager in [Manager::at_a_path(), Manager::without_a_file()] {
-        let program = manager.start(fixture()).env("FIXTURE_WORKER", "wait").spawn();
+        let program = manager.start(fixture().file("fixture_worker", "held")).spawn();
         manager.wait_for("STATUS=starting");
         program.wait_for_nth("hook worker_start", 2);
         program.wait_for("worker ready");
         assert!(!manager.heard().iter().any(|notice| notice.says("READY=1")));
-        fs::write(program.directory().join("fixture_go"), "").unwrap();
+        fs::remove_file(program.directory().join("fixture_worker")).unwrap();
         let ready = manager.wait_for("READY=1");
         assert_eq!(ready.value("MAINPID"), Some(&*program.pid().to_string()));
         assert_eq!(ready.value("STATUS"), Some("3/3 workers serve, generation 1"));
