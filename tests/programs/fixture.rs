@@ -119,7 +119,10 @@ impl Web {
             }
             "/preloaded" => format!("{:?}\n", PRELOADED.get()).into_response(),
             "/variables" => {
-                let own = std::env::vars().filter(|(name, _)| name.starts_with("RUNNER_HAND"));
+                const OF_THE_MASTER: [&str; 4] = ["RUNNER_HAND", "NOTIFY_", "WATCHDOG_", "LISTEN_"];
+                let own = std::env::vars().filter(|(name, _)| {
+                    OF_THE_MASTER.iter().any(|beginning| name.starts_with(beginning))
+                });
                 format!("{}\n", own.count()).into_response()
             }
             "/print" => {

@@ -5,6 +5,7 @@ mod client;
 mod crowd;
 mod exchange;
 mod inspect;
+mod manager;
 mod pinned;
 mod printed;
 mod privilege;
@@ -21,6 +22,7 @@ pub use inspect::{
     processes_in, queued, signal_mask, sockets, stat_field, state_of, threads_of, title_of,
     wait_until_gone, works_in,
 };
+pub use manager::{Manager, Notice};
 pub use pinned::Pinned;
 pub use privilege::regain;
 pub use program::{Daemon, Ended, Program, Start, Worker, workers_of};

@@ -18,6 +18,7 @@ mod losses;
 mod master_death;
 mod matrix;
 mod netns;
+mod notify;
 mod oom;
 mod orphans;
 mod pid1;

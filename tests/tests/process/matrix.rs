@@ -6,9 +6,10 @@ use crate::fixture;
 use nix::sys::signal::Signal;
 use runner::Address;
 use runner_tests::{
-    Crowd, Failure, Outcome, Program, Shape, Worker, children_of, eventually, get, is_alive,
-    queued, state_of,
+    Buckets, Crowd, Failure, Outcome, Program, Shape, Worker, children_of, eventually, get,
+    is_alive, queued, state_of,
 };
+use std::time::{Duration, Instant};
 
 /// How the workers share an address.
 const ACCEPT: &[&str] = &["slots"];
@@ -94,36 +95,75 @@ fn a_killed_worker_breaks_its_own_connections() {
     });
 }
 
+/// Who has connected and asked is answered before the program ends: those in the queue of a worker,
+/// too. Who comes later finds nobody, and so may who has connected and not asked.
+#[test]
+fn a_stop_answers_all_who_have_asked() {
+    /// How long it takes a client at most to ask when it has begun to connect.
+    const ASKED: Duration = Duration::from_millis(100);
+    for accept in ACCEPT {
+        let mut program = start(accept);
+        let crowd = crowd(&program, |shape| shape != Shape::Silent);
+        let last = crowd.during(|| {
+            let busy = program.workers_of("web").swap_remove(0);
+            busy.signal(Signal::SIGSTOP);
+            eventually("connections wait", || (queued(busy.pid) > 0).then_some(()));
+            let last = Instant::now();
+            eventually("they have asked", || (last.elapsed() > ASKED).then_some(()));
+            program.signal(Signal::SIGQUIT);
+            program.wait_for_nth("hook drain", 2);
+            busy.signal(Signal::SIGCONT);
+            assert_eq!(program.wait().code(), Some(0));
+            last
+        });
+        assert_only(&format!("stop, {accept}"), &crowd.disperse(), |failure| last < failure.began);
+    }
+}
+
 /// Lets something happen to a program that is at work, and asserts that nothing is lost but what it
 /// may cost, and that workers of the newest generation answer afterwards.
 fn check(what: &str, newest: u32, event: impl Fn(&Program) -> Doomed) {
     for accept in ACCEPT {
-        let program = fixture()
-            .env("RUNNER_SERVER_WEB__WORKERS", "3")
-            .env("RUNNER_SERVER_ECHO__WORKERS", "2")
-            .env("RUNNER_SERVER_WEB__ACCEPT", accept)
-            .env("RUNNER_SERVER_ECHO__ACCEPT", accept)
-            .spawn()
-            .ready();
-        program.wait_for_workers(WORKERS, 1);
-        let [web, echo] = ["web", "echo"].map(|server| Address::Ip(program.address(server)));
-        let web = WEB.iter().map(|(shape, count)| (*shape, &web, *count));
-        let echo = ECHO.iter().map(|(shape, count)| (*shape, &echo, *count));
-        let crowd = Crowd::gather(&web.chain(echo).collect::<Vec<_>>());
+        let program = start(accept);
+        let crowd = crowd(&program, |_| true);
         let doomed = crowd.during(|| event(&program));
         let answered = crowd.answered();
         eventually("it goes on", || (answered + 200 < crowd.answered()).then_some(()));
-        let buckets = crowd.disperse();
-        println!("{what}, {accept}:\n{buckets}");
-        buckets.assert_only(&format!("{what}, {accept}"), |client, failure| {
-            may_find_it_closed(client, failure) || doomed.permits(failure)
-        });
+        let what = format!("{what}, {accept}");
+        assert_only(&what, &crowd.disperse(), |failure| doomed.permits(failure));
         for _ in 0..50 {
             let answer = get(program.address("web"), "/who").expect("an answer").text();
-            assert!(answer.ends_with(&format!(" {newest}\n")), "{what}, {accept}: {answer}");
+            assert!(answer.ends_with(&format!(" {newest}\n")), "{what}: {answer}");
         }
         assert_eq!(program.stop(Signal::SIGTERM).code, Some(0));
     }
+}
+
+fn start(accept: &str) -> Program {
+    let options = [("WORKERS", "3", "2"), ("ACCEPT", accept, accept)];
+    let program = options.into_iter().fold(fixture(), |start, (option, web, echo)| {
+        start
+            .env(&format!("RUNNER_SERVER_WEB__{option}"), web)
+            .env(&format!("RUNNER_SERVER_ECHO__{option}"), echo)
+    });
+    let program = program.spawn().ready();
+    program.wait_for_workers(WORKERS, 1);
+    program
+}
+
+fn crowd(program: &Program, joins: impl Fn(Shape) -> bool) -> Crowd {
+    let [web, echo] = ["web", "echo"].map(|server| Address::Ip(program.address(server)));
+    let web = WEB.iter().map(|(shape, count)| (*shape, &web, *count));
+    let echo = ECHO.iter().map(|(shape, count)| (*shape, &echo, *count));
+    let members = web.chain(echo).filter(|(shape, ..)| joins(*shape));
+    Crowd::gather(&members.collect::<Vec<_>>())
+}
+
+fn assert_only(what: &str, buckets: &Buckets, permitted: impl Fn(&Failure) -> bool) {
+    println!("{what}:\n{buckets}");
+    buckets.assert_only(what, |client, failure| {
+        may_find_it_closed(client, failure) || permitted(failure)
+    });
 }
 
 /// Who is silent for longer than a drain leaves an idle connection open finds it closed in an orderly
