@@ -82,7 +82,7 @@ impl Listeners {
     pub(crate) fn add(&mut self, binds: &[SocketAddr]) -> Result<(), Vec<BindError>> {
         let mut errors = Vec::new();
         for &address in binds {
-            if let Err(error) = self.add_one(address, Instant::now()) {
+            if let Err(error) = self.add_one(address, Instant::now() + Duration::from_millis(200)) {
                 errors.push(BindError { address, error });
             }
         }
