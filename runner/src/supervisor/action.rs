@@ -35,6 +35,8 @@ pub(super) struct Actions {
 /// The ways to make a worker leave, from the kindest to the fastest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Leave {
+    /// Serve on, but tell whoever asks that it will not be for long.
+    LameDuck,
     /// Finish what is in flight, then exit.
     Drain,
     /// Exit at once.
@@ -218,6 +220,7 @@ impl Leave {
     /// The next faster way.
     pub(super) fn faster(self) -> Self {
         match self {
+            Self::LameDuck => Self::Drain,
             Self::Drain => Self::Stop,
             Self::Stop | Self::Abort | Self::Kill => Self::Kill,
         }

@@ -11,6 +11,9 @@ impl Supervisor {
             (Mode::Finished, _) => {}
             (Mode::Starting | Mode::Running, Command::Stop(how)) => self.stop(now, how.into(), 0),
             (Mode::Stopping { how: before, .. }, Command::Stop(how)) => {
+                // When nobody is a lame duck any more, all drain.
+                let lame_ducks = self.servers.iter().any(Server::has_lame_ducks);
+                let before = if lame_ducks { before } else { before.max(Leave::Drain) };
                 self.hurry(now, before.faster().max(how.into()));
             }
             (Mode::Stopping { .. }, command) => self.actions.report(Report::Ignored(command)),

@@ -19,6 +19,9 @@
 //!    └─────────────▶ Killed ◀──────────────────────────────────────┘
 //! ```
 //!
+//! In a graceful stop of a server with `lame_duck` a Ready worker is a LameDuck for that time: it
+//! serves on, says that it will not for long, and then becomes Draining. A second stop ends that.
+//!
 //! From every state it may exit. A worker that exits without having been told to leave has
 //! failed, and so has one that was killed because it was not READY in time.
 //!
@@ -37,8 +40,8 @@
 //! # The program
 //!
 //! ```text
-//!           all READY           stop                              all exited
-//! Starting ──────────▶ Running ──────▶ Stopping: drain, stop, kill ──────────▶ Finished
+//!           all READY           stop                                         all exited
+//! Starting ──────────▶ Running ──────▶ Stopping: lame duck, drain, stop, kill ──────────▶ Finished
 //!    │                                 ▲         (faster with each further stop)
 //!    └─────────────────────────────────┘
 //!      stop, or a worker that cannot serve or is late (then with exit code 1)
@@ -67,8 +70,8 @@
 //! of an older generation; two workers never serve in it but for the moment in which the successor
 //! is READY and the holder is told to drain.
 //! Invariant: once a stop has begun nothing is forked, and `Finish` is the last action.
-//! Invariant: every state of a worker but `Ready` has a deadline, after which it is killed; after
-//! that only its exit is waited for.
+//! Invariant: every state of a worker but `Ready` has a deadline, after which it is killed, or drains
+//! if it was a lame duck; after a kill only its exit is waited for.
 //! Invariant: a slot that fails again and again is filled at ever longer intervals.
 
 mod action;
@@ -296,7 +299,7 @@ impl Supervisor {
     /// The slots of a server that new connections are to go to, in order.
     pub(crate) fn serving(&self, server: usize) -> Vec<u32> {
         let slots = self.servers.get(server).into_iter().flat_map(|server| &server.slots);
-        slots.filter(|slot| slot.is_serving()).map(|slot| slot.id.slot).collect()
+        slots.filter(|slot| slot.is_open()).map(|slot| slot.id.slot).collect()
     }
 
     // Events.

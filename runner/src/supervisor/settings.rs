@@ -46,6 +46,9 @@ pub(crate) struct ServerSettings {
     pub(crate) elastic: bool,
     /// How long after its fork a worker may take to be READY. Default: 30 s.
     pub(crate) start_timeout: Time,
+    /// How long a worker serves on in a graceful stop before it drains, so that those who balance the
+    /// load notice. Default: zero.
+    pub(crate) lame_duck: Time,
     /// How long a worker may take to drain. Default: 30 s.
     pub(crate) drain_timeout: Time,
     /// How long a worker without successor still serves after new connections are steered away from
@@ -106,6 +109,7 @@ impl Default for ServerSettings {
             bounds: (1, 1024),
             elastic: false,
             start_timeout: Time::from_secs(30),
+            lame_duck: Time::ZERO,
             drain_timeout: Time::from_secs(30),
             retire_delay: Time::from_millis(100),
             heartbeat_timeout: None,

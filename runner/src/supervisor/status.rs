@@ -39,6 +39,8 @@ pub(crate) enum State {
     Starting,
     /// It serves.
     Ready,
+    /// It serves for a while yet, before it drains.
+    LameDuck,
     /// It finishes what is in flight.
     Draining,
     /// It was told to exit at once, or was killed.
@@ -75,6 +77,7 @@ impl State {
         match phase {
             Phase::Starting => Self::Starting,
             Phase::Ready => Self::Ready,
+            Phase::Leaving(Leave::LameDuck) => Self::LameDuck,
             Phase::Leaving(Leave::Drain) => Self::Draining,
             Phase::Leaving(Leave::Stop | Leave::Abort | Leave::Kill) => Self::Stopping,
         }

@@ -44,6 +44,7 @@ pub(super) enum Phase {
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Limits {
     pub(super) start: Time,
+    pub(super) lame_duck: Time,
     pub(super) drain: Time,
     pub(super) stop: Time,
     pub(super) abort: Time,
@@ -56,6 +57,7 @@ impl Limits {
     pub(super) fn new(own: &ServerSettings, all: &Settings) -> Self {
         Self {
             start: own.start_timeout,
+            lame_duck: own.lame_duck,
             drain: own.drain_timeout.saturating_add(all.drain_margin),
             stop: all.stop_grace,
             abort: all.abort_grace,
@@ -138,8 +140,12 @@ impl Worker {
 
     /// Makes it leave, unless it does already in this way or a faster one.
     pub(super) fn leave(&mut self, how: Leave, now: Time, actions: &mut Actions) {
-        // A worker that does not serve has nothing to drain.
-        let how = if self.is_starting() { how.max(Leave::Stop) } else { how };
+        let how = match how {
+            // A worker that does not serve has nothing to drain.
+            _ if self.is_starting() => how.max(Leave::Stop),
+            Leave::LameDuck if self.limits.lame_duck.is_zero() => Leave::Drain,
+            how => how,
+        };
         let before = match self.phase {
             Phase::Leaving(already) if already >= how => return,
             Phase::Leaving(_) => self.deadline,
@@ -148,6 +154,7 @@ impl Worker {
         self.phase = Phase::Leaving(how);
         self.health = None;
         self.deadline = match how {
+            Leave::LameDuck => now.saturating_add(self.limits.lame_duck),
             Leave::Drain => now.saturating_add(self.limits.drain),
             Leave::Stop => before.min(now.saturating_add(self.limits.stop)),
             Leave::Abort => before.min(now.saturating_add(self.limits.abort)),
@@ -156,9 +163,13 @@ impl Worker {
         actions.signal(self.pid, how);
     }
 
-    /// Kills it if its time is up. Returns the reason if it should have been READY by now.
+    /// Kills it if its time is up, or lets it drain if it was a lame duck. Returns the reason if it should have been READY by now.
     pub(super) fn expire(&mut self, now: Time, actions: &mut Actions) -> Option<Reason> {
         if now < self.deadline {
+            return None;
+        }
+        if self.is_lame_duck() {
+            self.leave(Leave::Drain, now, actions);
             return None;
         }
         let starting = self.is_starting();
@@ -221,6 +232,10 @@ impl Worker {
 
     pub(super) fn is_ready(&self) -> bool {
         self.phase == Phase::Ready
+    }
+
+    pub(super) fn is_lame_duck(&self) -> bool {
+        self.phase == Phase::Leaving(Leave::LameDuck)
     }
 
     pub(super) fn is_draining(&self) -> bool {

@@ -12,6 +12,15 @@ impl Slot {
     }
 
     /// Whether new connections are to go to it.
+    pub(in crate::supervisor) fn is_open(&self) -> bool {
+        self.is_serving() || self.has_lame_duck()
+    }
+
+    pub(in crate::supervisor) fn has_lame_duck(&self) -> bool {
+        self.holder.as_ref().is_some_and(Worker::is_lame_duck)
+    }
+
+    /// Whether its holder serves, and is to go on for now.
     pub(in crate::supervisor) fn is_serving(&self) -> bool {
         self.is_ready() && self.retire_at.is_none()
     }

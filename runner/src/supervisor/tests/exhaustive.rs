@@ -182,6 +182,12 @@ fn one_server_without_room_for_successors() {
 }
 
 #[test]
+fn a_lame_duck_and_one_that_is_none() {
+    let lame_duck = ServerSettings { lame_duck: Time::from_secs(1), ..small(1) };
+    explore(started(&[lame_duck, small(1)]), 4, 3);
+}
+
+#[test]
 fn two_servers_of_two_workers() {
     explore(started(&[small(2), small(2)]), 5, 1);
 }

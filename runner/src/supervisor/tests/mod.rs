@@ -3,7 +3,7 @@
 //! ```text
 //! servers 2 1           two servers, of two workers and of one; this, or `server`, begins a script
 //! server 4 surge=1      one server with options: surge, unavailable, heartbeat, lifetime, memory,
-//!                       restarts, window, range, start, drain
+//!                       restarts, window, range, start, drain, lame
 //! +1s                   time passes; what is done then is preceded by the time
 //! ready 100 102         workers are READY (`ready all`: all that are starting)
 //! failed 100 no disk    a worker says why it cannot serve; `misconfigured`: and that it never will
@@ -35,6 +35,7 @@ mod crash;
 mod escalation;
 mod exhaustive;
 mod health;
+mod lame_duck;
 mod mistakes;
 mod properties;
 mod recycle;
@@ -266,6 +267,7 @@ fn server(text: &str) -> ServerSettings {
             "heartbeat" => settings.heartbeat_timeout = Some(duration(value)),
             "lifetime" => settings.max_lifetime = Some(duration(value)),
             "start" => settings.start_timeout = duration(value),
+            "lame" => settings.lame_duck = duration(value),
             "drain" => settings.drain_timeout = duration(value),
             "memory" => settings.max_memory = Some(number().into()),
             "restarts" => settings.max_restarts = Some(number()),
@@ -307,6 +309,7 @@ impl std::fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
             Action::Fork { slot, generation } => write!(f, "fork {}", place(*slot, *generation)),
+            Action::Signal { pid, how: Leave::LameDuck } => write!(f, "lame duck {}", pid.0),
             Action::Signal { pid, how: Leave::Drain } => write!(f, "drain {}", pid.0),
             Action::Signal { pid, how: Leave::Stop } => write!(f, "stop {}", pid.0),
             Action::Signal { pid, how: Leave::Abort } => write!(f, "abort {}", pid.0),

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::supervisor::world::plan::{DRAIN, Plan, Step, WINDOW, ending, patient, server};
+use crate::supervisor::world::plan::{GRACEFUL, Plan, Step, WINDOW, ending, patient, server};
 use crate::supervisor::world::{ORIGIN, World};
 
 fn any_server() -> impl Strategy<Value = ServerSettings> {
@@ -80,7 +80,7 @@ proptest! {
     fn a_graceful_stop_ends_in_time(plan in plan(changes())) {
         let mut world = World::play(&plan);
         world.command(Command::Stop(Stop::Graceful));
-        world.pass(DRAIN + Time::from_secs(3));
+        world.pass(GRACEFUL);
         prop_assert!(world.finished, "still there: {:?}", world.processes);
     }
 

@@ -1,7 +1,7 @@
 //! From arbitrary bytes to a program of the simulated world.
 
 use super::plan::{self, Plan, Step};
-use super::{DRAIN, WINDOW, World};
+use super::{GRACEFUL, WINDOW, World};
 use crate::supervisor::{Command, Load, Scale, Stop, Time};
 
 /// The longest program: a fuzzer would spend its time with ever longer ones.
@@ -16,7 +16,7 @@ pub(crate) fn fuzz(data: &[u8]) {
     match end {
         0 => {
             world.command(Command::Stop(Stop::Graceful));
-            world.pass(DRAIN + Time::from_secs(3));
+            world.pass(GRACEFUL);
             assert!(world.finished, "still there: {:?}", world.processes);
         }
         1 => {

@@ -174,7 +174,7 @@ impl World {
         for server in 0..self.servers.len() {
             for slot in self.supervisor.serving(server) {
                 let slot = SlotId { server, slot };
-                assert!(self.processes.values().any(|it| it.slot == slot && it.serves()));
+                assert!(self.processes.values().any(|it| it.slot == slot && it.is_open()));
             }
         }
     }
@@ -236,6 +236,7 @@ impl World {
             return;
         }
         match how {
+            Leave::LameDuck => panic!("{process:?} is no lame duck before a stop"),
             Leave::Drain => self.check_drain(process),
             Leave::Stop | Leave::Kill => assert!(self.witness.harsh, "{process:?}: {how:?}"),
             Leave::Abort => {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use super::*;
 pub(crate) use decode::fuzz;
 use invariants::Witness;
-use plan::{DRAIN, HEARTBEAT, Plan, Step, WINDOW};
+use plan::{GRACEFUL, HEARTBEAT, Plan, Step, WINDOW};
 use process::{Process, Standstills};
 
 pub(super) const ORIGIN: Time = Time::from_secs(1_000);

@@ -54,6 +54,7 @@ impl Process {
     pub(super) fn hear(&mut self, how: Leave, now: Time) {
         self.told = Some(how);
         let delay = match how {
+            Leave::LameDuck => None,
             Leave::Kill => Some(Time::from_millis(5)),
             Leave::Abort => self.manner,
             Leave::Drain | Leave::Stop => self.manner.filter(|_| self.hung_at.is_none()),
@@ -81,6 +82,11 @@ impl Process {
 
     pub(super) fn serves(&self) -> bool {
         self.ready_at.is_some() && self.stays()
+    }
+
+    /// Whether new connections may go to it.
+    pub(super) fn is_open(&self) -> bool {
+        self.serves() || self.told == Some(Leave::LameDuck)
     }
 
     /// Whether it has served for so long that its end is no part of a crash loop.

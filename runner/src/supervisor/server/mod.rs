@@ -1,13 +1,14 @@
 //! One server: its slots, and what holds for all of them together.
 
+mod number;
+
 use super::action::{Actions, Leave, Reason, Report, StartFailure};
 use super::elastic::Elastic;
-use super::event::{Load, Scale};
 use super::intensity::Intensity;
 use super::settings::ServerSettings;
 use super::slot::Slot;
 use super::worker::Limits;
-use super::{Generation, NEVER, ServerStatus, Settings, SlotId, Time};
+use super::{Generation, NEVER, ServerStatus, Settings, Time};
 use crate::spec::Share;
 
 /// How many failures a server without `max_restarts` tolerates, for each worker that it should have.
@@ -124,6 +125,10 @@ impl Server {
         for slot in &mut self.slots {
             slot.leave(how, now, actions);
         }
+    }
+
+    pub(super) fn has_lame_ducks(&self) -> bool {
+        self.slots.iter().any(Slot::has_lame_duck)
     }
 
     // Generations.
@@ -250,82 +255,6 @@ impl Server {
         let slot = self.wanted().next()?;
         let reason = slot.last_failure()?.clone();
         Some(StartFailure { slot: slot.id, generation: self.generation, reason })
-    }
-
-    // The number of workers.
-
-    /// Changes what it is. Only another configured number of workers makes it have that number; a
-    /// range that the load moves it in, another range as well, leaves it at the one it has.
-    pub(super) fn configure(
-        &mut self,
-        own: ServerSettings,
-        all: &Settings,
-        now: Time,
-        actions: &mut Actions,
-    ) {
-        self.limits = Limits::new(&own, all);
-        for slot in &mut self.slots {
-            slot.limit(self.limits);
-        }
-        self.intensity.set_window(own.restart_window);
-        let before = std::mem::replace(&mut self.settings, own);
-        let ServerSettings { elastic, workers, .. } = self.settings;
-        if elastic != before.elastic {
-            self.load_at = if elastic { now.saturating_add(all.load_interval) } else { NEVER };
-        }
-        let stays = elastic || self.settings.sizing() == before.sizing();
-        let to = if stays { self.target } else { workers };
-        self.scale(Scale::To(to), false, now, actions);
-    }
-
-    /// Sets how many workers it has, within its bounds.
-    pub(super) fn scale(&mut self, to: Scale, by_load: bool, now: Time, actions: &mut Actions) {
-        let (least, most) = self.settings.bounds;
-        let from = self.target;
-        let to = match to {
-            Scale::To(count) => count,
-            Scale::By(more) => from.saturating_add_signed(more),
-        };
-        let to = to.max(least).min(most);
-        self.elastic.forget();
-        if to == from {
-            return;
-        }
-        self.target = to;
-        actions.report(Report::Scaled { server: self.index, from, to, by_load });
-        self.add_slots();
-        for slot in &mut self.slots {
-            if slot.id.slot < to {
-                slot.want(now);
-            } else {
-                slot.dismiss(now, actions);
-            }
-        }
-    }
-
-    /// Takes note of its load, and has as many workers as it needs.
-    pub(super) fn loaded(&mut self, load: Load, now: Time, actions: &mut Actions) {
-        // While some start or drain, the load says nothing about the number that is wanted.
-        if !self.settings.elastic || self.slots.iter().any(|slot| !slot.is_settled_in()) {
-            return;
-        }
-        if let Some(workers) = self.elastic.judge(load, self.target) {
-            self.scale(Scale::To(workers), true, now, actions);
-        }
-    }
-
-    /// Asks for the load if it is time.
-    pub(super) fn watch_load(&mut self, now: Time, interval: Time, actions: &mut Actions) {
-        if self.load_at <= now {
-            self.load_at = now.saturating_add(interval);
-            actions.read_load(self.index);
-        }
-    }
-
-    fn add_slots(&mut self) {
-        for slot in count(&self.slots, |_| true)..self.target {
-            self.slots.push(Slot::new(SlotId { server: self.index, slot }, self.limits));
-        }
     }
 
     // The start.
