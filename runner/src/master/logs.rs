@@ -111,6 +111,7 @@ impl MasterProcess {
             }
         }
         self.reopening = Some(opened);
+        self.check_reopened();
         let mut errors = Vec::from(errors);
         errors.extend(redirected.err().map(|error| format!("master: cannot redirect: {error}")));
         if errors.is_empty() { Ok(opened) } else { Err(errors) }
@@ -144,6 +145,8 @@ fn send(worker: &mut LiveWorker, outputs: Outputs<'_>) {
     }
     match descriptors::send(&worker.channel, streams, &descriptors) {
         Ok(()) => worker.changing += 1,
+        // It has ended, which is noticed soon.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         Err(error) => {
             let pid = worker.child.pid();
             tracing::warn!(pid, %error, "a worker does not listen and keeps its old log files");

@@ -25,6 +25,8 @@ mod pid1;
 mod pidfile;
 mod privileges;
 mod programs;
+mod reconfigure;
+mod reconfigure_addresses;
 mod recycle;
 mod reload;
 mod rescue;
