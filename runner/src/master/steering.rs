@@ -59,7 +59,7 @@ impl MasterProcess {
         {
             let Orphan { server, slot: number, .. } = slot[0];
             let listeners = &self.servers[server].listeners;
-            let sockets: Vec<_> = listeners.sockets(number).iter().collect();
+            let sockets: Vec<_> = listeners.sockets(number).collect();
             let lent = slot.iter().filter_map(|orphan| sockets.get(orphan.index));
             let lent: Vec<_> = lent.take(DESCRIPTORS_MAX).map(|socket| socket.as_fd()).collect();
             if let Some(worker) = taker(&mut self.live, server, now) {
@@ -147,7 +147,7 @@ fn orphans_of<'a>(
     let slots = (0..).zip(attended).filter(|(_, attended)| !attended);
     slots
         .flat_map(|(slot, _)| {
-            let sockets = listeners.sockets(slot).iter().enumerate();
+            let sockets = listeners.sockets(slot).enumerate();
             sockets.map(move |(socket_index, socket)| {
                 (socket.as_fd(), Orphan { server: index, slot, index: socket_index })
             })
