@@ -1,7 +1,7 @@
 //! What is different between two configurations, and how each difference takes effect in a program
 //! that runs.
 
-use super::options::{MasterConfig, ServerSettings};
+use super::options::MasterConfig;
 use super::show::Line;
 use super::{Origin, ServerConfig};
 use std::fmt;

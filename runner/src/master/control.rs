@@ -62,9 +62,9 @@ impl Control {
         listener: LocalListener,
         client: Option<UnixStream>,
     ) -> (Self, Option<ClientId>) {
-        let (id, phase, until) = (0, Phase::Waiting(None), Time::MAX);
-        let clients: Vec<_> =
-            client.into_iter().map(|stream| Client { id, stream, phase, until }).collect();
+        let id = 0;
+        let wait = |stream| Client { id, stream, phase: Phase::Waiting(None), until: Time::MAX };
+        let clients: Vec<_> = client.into_iter().map(wait).collect();
         let waiting = clients.first().map(|client| client.id);
         (Self { listener, clients, next: id + 1, deaf_until: None }, waiting)
     }

@@ -60,7 +60,7 @@ pub(crate) struct Program {
 /// Runs the program until it has stopped; what it returns is its exit code.
 ///
 /// With `daemonize` the caller's process waits for READY and exits; this returns in the daemon.
-pub(crate) fn run(mut prepared: Prepared, program: Program) -> std::result::Result<u8, String> {
+pub(crate) fn run(mut prepared: Prepared, program: Program) -> Result<u8, String> {
     let (pid_file, control) = (prepared.pid_file.take(), prepared.control.take());
     let mut claims = Claims { pid_file, control, launcher: None, notify: Notify::of_environment() };
     match begin(&mut prepared, &program, &mut claims) {
@@ -95,7 +95,7 @@ fn begin(
     prepared: &mut Prepared,
     program: &Program,
     claims: &mut Claims,
-) -> std::result::Result<Outfit, String> {
+) -> Result<Outfit, String> {
     if prepared.config.daemonize.value {
         if orphans::is_init() {
             return Err(NO_DAEMON.to_owned());
@@ -207,7 +207,7 @@ pub(super) fn supervisor_settings(settings: &config::ServerSettings) -> ServerSe
         bounds: settings.workers.value.bounds(),
         elastic: settings.workers.value.is_elastic(),
         start_timeout: settings.start_timeout.value,
-        lame_duck: Time::ZERO,
+        lame_duck: settings.lame_duck.value,
         drain_timeout: settings.drain_timeout.value,
         retire_delay: Listeners::LATEST_ARRIVAL,
         heartbeat_timeout: settings.heartbeat_timeout.value,

@@ -28,7 +28,6 @@ use crate::supervisor::{Command, Event, Generation, Pid, SlotId};
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 
 /// What the program before has left.
 #[derive(Debug)]
@@ -55,7 +54,7 @@ impl Arrival {
         };
         tracing::error!("going back to the program before: {reason}");
         let previous = previous.clone();
-        let mut back = || {
+        let back = || {
             let previous = previous.take(&mut handed_over, &legacy.path)?;
             let failed = legacy.ledger.newest.saturating_add(1);
             legacy.course = Course::Back { reason: reason.clone(), failed };
