@@ -115,7 +115,10 @@ impl Web {
             }
             "/preloaded" => format!("{:?}\n", PRELOADED.get()).into_response(),
             "/variables" => {
-                let own = std::env::vars().filter(|(name, _)| name.starts_with("RUNNER_HAND"));
+                let meant_for_the_master = |(name, _): &(String, String)| {
+                    name.starts_with("RUNNER_HAND") || name.starts_with("LISTEN_")
+                };
+                let own = std::env::vars().filter(meant_for_the_master);
                 format!("{}\n", own.count()).into_response()
             }
             "/print" => {
