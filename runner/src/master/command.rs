@@ -278,6 +278,7 @@ impl MasterProcess {
         let (state, retry) = match worker.state {
             State::Starting => ("starting", None),
             State::Ready => ("ready", None),
+            State::LameDuck => ("lame duck", None),
             State::Draining => ("draining", None),
             State::Stopping => ("stopping", None),
             State::BackOff { until } => ("back-off", Some(until)),

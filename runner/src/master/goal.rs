@@ -90,7 +90,7 @@ mod tests {
             }
         };
         let workers = workers.split_whitespace().map(worker).collect();
-        ServerStatus { target, degraded: false, failures: 0, workers }
+        ServerStatus { generation: 1, target, degraded: false, failures: 0, workers }
     }
 
     #[test]

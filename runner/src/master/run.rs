@@ -226,6 +226,10 @@ impl MasterProcess {
 
     fn signal(&mut self, pid: Pid, how: Leave) {
         let signal = match how {
+            Leave::LameDuck => {
+                tracing::debug!(pid = pid.0, "lame duck");
+                return;
+            }
             Leave::Drain => Signal::QUIT,
             Leave::Stop => Signal::TERM,
             Leave::Abort => Signal::ABORT,

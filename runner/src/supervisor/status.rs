@@ -7,6 +7,8 @@ use super::{Generation, NEVER, Pid, SlotId, Time};
 /// A server as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ServerStatus {
+    /// What is forked now.
+    pub(crate) generation: Generation,
     /// How many workers it is to have.
     pub(crate) target: u32,
     /// Whether it fails too often, or has slots that are given up.
@@ -37,6 +39,8 @@ pub(crate) enum State {
     Starting,
     /// It serves.
     Ready,
+    /// It serves for a while yet, before it drains.
+    LameDuck,
     /// It finishes what is in flight.
     Draining,
     /// It was told to exit at once, or was killed.
@@ -73,6 +77,7 @@ impl State {
         match phase {
             Phase::Starting => Self::Starting,
             Phase::Ready => Self::Ready,
+            Phase::Leaving(Leave::LameDuck) => Self::LameDuck,
             Phase::Leaving(Leave::Drain) => Self::Draining,
             Phase::Leaving(Leave::Stop | Leave::Abort | Leave::Kill) => Self::Stopping,
         }
