@@ -95,6 +95,7 @@ impl Web {
                 let pid = std::process::id();
                 format!("{pid} {} {}\n", worker.slot(), worker.generation()).into_response()
             }
+            "/ready" => format!("{}\n", worker.is_ready()).into_response(),
             "/slow" => {
                 sleep(Duration::from_millis(number(query))).await;
                 "slow\n".into_response()

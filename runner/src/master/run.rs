@@ -9,6 +9,7 @@ use super::wait::{Happened, wait};
 use crate::config::MasterConfig;
 use crate::hooks::{Hooks, Master};
 use crate::os::daemon::Launcher;
+use crate::os::descriptors;
 use crate::os::image::Image;
 use crate::os::oom::OomWatch;
 use crate::os::pidfile::PidFile;
@@ -19,6 +20,7 @@ use crate::spec::{ExitStatus, Term};
 use crate::supervisor::{
     Action, Command, Event, Generation, Leave, Pid, Recycle, Scale, SlotId, Stop, Supervisor, Time,
 };
+use crate::worker::LAME_DUCK;
 use nix::sys::signal::Signal as Number;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -225,22 +227,19 @@ impl MasterProcess {
     }
 
     fn signal(&mut self, pid: Pid, how: Leave) {
-        let signal = match how {
-            Leave::LameDuck => {
-                tracing::debug!(pid = pid.0, "lame duck");
-                return;
-            }
-            Leave::Drain => Signal::QUIT,
-            Leave::Stop => Signal::TERM,
-            Leave::Abort => Signal::ABORT,
-            Leave::Kill => Signal::KILL,
-        };
         let Some(worker) = self.live.get_mut(&pid.0) else {
             return;
         };
-        worker.serves = false;
-        if let Err(error) = worker.child.signal(signal) {
-            tracing::error!(pid = pid.0, %error, "cannot signal a worker");
+        worker.serves &= how == Leave::LameDuck;
+        let told = match how {
+            Leave::LameDuck => descriptors::send(&worker.channel, LAME_DUCK, &[]),
+            Leave::Drain => worker.child.signal(Signal::QUIT),
+            Leave::Stop => worker.child.signal(Signal::TERM),
+            Leave::Abort => worker.child.signal(Signal::ABORT),
+            Leave::Kill => worker.child.signal(Signal::KILL),
+        };
+        if let Err(error) = told {
+            tracing::error!(pid = pid.0, ?how, %error, "cannot signal a worker");
         }
     }
 

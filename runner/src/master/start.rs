@@ -20,7 +20,7 @@ use crate::os::stdio::{Stdio, open_input, open_output};
 use crate::os::title::{self, Title};
 use crate::os::{clock, orphans};
 use crate::spec::Spawn;
-use crate::supervisor::{ServerSettings, Settings, Supervisor, Time};
+use crate::supervisor::{ServerSettings, Settings, Supervisor};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -178,7 +178,7 @@ pub(super) fn supervisor_settings(server: &Server) -> ServerSettings {
         bounds: settings.workers.value.bounds(),
         elastic: settings.workers.value.is_elastic(),
         start_timeout: settings.start_timeout.value,
-        lame_duck: Time::ZERO,
+        lame_duck: settings.lame_duck.value,
         drain_timeout: settings.drain_timeout.value,
         retire_delay: Listeners::LATEST_ARRIVAL,
         heartbeat_timeout: settings.heartbeat_timeout.value,
