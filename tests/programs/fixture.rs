@@ -99,6 +99,7 @@ impl Web {
                 let header = [("identity", identity(worker).to_string())];
                 (header, pattern(usize::try_from(number(query))?)).into_response()
             }
+            "/ready" => format!("{}\n", worker.is_ready()).into_response(),
             "/slow" => {
                 sleep(Duration::from_millis(number(query))).await;
                 "slow\n".into_response()

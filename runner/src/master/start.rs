@@ -23,7 +23,7 @@ use crate::os::stdio::{Stdio, open_input, open_output};
 use crate::os::title::{self, Title};
 use crate::os::{clock, orphans};
 use crate::spec::Spawn;
-use crate::supervisor::{ServerSettings, Settings, Supervisor, Time};
+use crate::supervisor::{ServerSettings, Settings, Supervisor};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -35,6 +35,7 @@ mod reload;
 mod rescue;
 mod restart;
 mod scale;
+mod sharing;
 mod start_stop;
 mod stdio;
 mod steering;
