@@ -7,15 +7,16 @@ use crate::config::{
     Config, MasterConfig, Origin, SOCKET_PATH_MAX, ServerConfig, ServerSettings, Sourced,
 };
 use crate::control::control_path;
-use crate::listener::{BindError, Listeners, Request};
+use crate::listener::{BindError, Listeners, Options, Request};
 use crate::os::daemon;
 use crate::os::local::LocalListener;
 use crate::os::pidfile::{PidFile, PidFileError};
+use crate::os::privilege::{find_gid, find_uid};
+use crate::os::socket_file::Access;
 use crate::os::stdio::Stdio;
 use crate::server::Serve;
 use crate::spec::Kind;
 use nix::sys::stat::{Mode, umask};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -72,6 +73,9 @@ pub(crate) fn prepare(config: Config, serve: Vec<Arc<dyn Serve>>) -> Result<Prep
     if errors.is_empty() {
         Ok(Prepared { config: master, servers, stdio, pid_file, control })
     } else {
+        for server in servers {
+            server.listeners.remove_files();
+        }
         if let Some(control) = control {
             control.remove();
         }
@@ -92,16 +96,34 @@ fn prepare_server(
     let first = Edition::new(config, stdio, errors);
     let settings = &first.config.settings;
     let request = Request {
-        addresses: settings.bind.value.clone(),
+        binds: settings.bind.value.clone(),
         slots: settings.workers.value.initial(),
-        backlog: settings.backlog.value,
-        client_speaks_first: kind == Kind::Http,
+        options: listen_options(&first.config, errors),
     };
     let listeners = Listeners::bind(&request)
         .map_err(|failures| bind_errors(&key, failures, &settings.bind.origin, errors));
     let listeners = listeners.ok()?;
     let editions = Editions::new(first);
     Some(Server { key, name, kind, serve: Some(serve), listeners, editions })
+}
+
+/// How the server listens; who may connect is looked up.
+pub(super) fn listen_options(config: &ServerConfig, errors: &mut Errors) -> Options {
+    let (key, settings) = (format!("server.{}", config.key), &config.settings);
+    let owner = settings.owner.as_ref().and_then(|owner| {
+        errors.keep(&format!("{key}.owner"), &owner.origin, find_uid(&owner.value))
+    });
+    let group_owner = settings.group_owner.as_ref().and_then(|group| {
+        errors.keep(&format!("{key}.group_owner"), &group.origin, find_gid(&group.value))
+    });
+    let mode = settings.mode.as_ref().map_or(Access::PRIVATE.mode, |mode| mode.value);
+    Options {
+        backlog: settings.backlog.value,
+        client_speaks_first: config.kind == Kind::Http,
+        accept: settings.accept.value,
+        v6only: settings.v6only.value,
+        access: Access { mode, uid: owner, gid: group_owner },
+    }
 }
 
 /// Goes to the directory to work in. Every path is absolute by now.
@@ -162,19 +184,7 @@ pub(super) fn bind_errors(
     origin: &Origin,
     errors: &mut Errors,
 ) {
-    for BindError { address, error } in failures {
-        let problem = format!("cannot listen on {address}: {}", explain_bind(&error));
-        errors.push(&format!("server.{key}.bind"), problem, origin);
-    }
-}
-
-fn explain_bind(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "another program listens there already".to_owned(),
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
-        io::ErrorKind::PermissionDenied => {
-            format!("not permitted: {error}; a port below 1024 needs root or CAP_NET_BIND_SERVICE")
-        }
-        _ => error.to_string(),
+    for failure in failures {
+        errors.push(&format!("server.{key}.bind"), failure, origin);
     }
 }

@@ -8,14 +8,15 @@
 use super::edition::Edition;
 use super::errors::Errors;
 use super::logs::Streams;
-use super::prepare::{Server, bind_errors};
+use super::prepare::{Server, bind_errors, listen_options};
 use super::run::MasterProcess;
 use super::start::{describe, supervisor_settings};
 use crate::config::{
     Change, Config, ConfigErrors, Effect, MasterConfig, ServerConfig, of_master, of_server, without,
 };
+use crate::listener::Options;
+use crate::spec::Bind;
 use crate::supervisor::{Command, Event, Generation, Pid, Recycle};
-use std::net::SocketAddr;
 
 /// Reads the configuration once more, from where it was read at the start.
 pub(crate) type Source = Box<dyn Fn() -> Result<Config, ConfigErrors>>;
@@ -45,8 +46,9 @@ struct NextServer {
     changes: Vec<Change>,
     /// For its new workers, if something is different for them.
     edition: Option<Edition>,
-    /// What was bound for it.
-    bound: Vec<SocketAddr>,
+    /// What was bound for it, and how its sockets were before.
+    bound: Vec<Bind>,
+    before: Options,
 }
 
 impl MasterProcess {
@@ -87,11 +89,11 @@ impl MasterProcess {
         let generations: Vec<_> = self.supervisor.status().map(|it| it.generation).collect();
         for (index, generation) in generations.into_iter().enumerate() {
             let server = &mut self.servers[index];
-            if !server.editions.settle(generation) {
+            if server.editions.is_settled() {
                 continue;
             }
+            server.settle(generation);
             let settings = supervisor_settings(server.settings());
-            server.give_up_addresses();
             self.supervisor.configure(self.now(), index, settings);
             self.dismiss_workers_after(index, generation);
         }
@@ -116,8 +118,8 @@ impl MasterProcess {
         if errors.is_empty() {
             return Ok(Next { config: config.master, changes, servers });
         }
-        for NextServer { index, bound, .. } in servers {
-            self.servers[index].listeners.remove(&bound);
+        for next in servers {
+            self.servers[next.index].close(next);
         }
         Err(errors.into())
     }
@@ -145,8 +147,7 @@ impl MasterProcess {
                 None => server.editions.current_mut().config = config,
             }
             if extent == Extent::AllAtOnce {
-                server.editions.settle(generation);
-                server.give_up_addresses();
+                server.settle(generation);
             }
         }
         self.info = describe(&self.config.name.value, &self.servers);
@@ -182,18 +183,35 @@ impl Server {
             let stdio = Streams::of_server(&config).open_at_once(errors);
             Edition::new(config.clone(), stdio, errors)
         });
+        let before = self.listeners.options().clone();
+        let options = listen_options(&config, errors);
+        if let Err(error) = self.listeners.configure(options) {
+            let problem = format!("cannot change the sockets: {error}");
+            errors.push(&format!("server.{}", self.key), problem, &config.name.origin);
+        }
         let bind = &config.settings.bind;
-        let mut bound = without(&bind.value, self.listeners.binds());
+        let mut bound = self.listeners.missing(&bind.value);
         if let Err(failures) = self.listeners.add(&bound) {
             bind_errors(&self.key, failures, &bind.origin, errors);
             bound.clear();
         }
-        NextServer { index, config, changes, edition, bound }
+        NextServer { index, config, changes, edition, bound, before }
     }
 
-    /// Closes the sockets for the addresses that no configuration has which is in use.
-    fn give_up_addresses(&mut self) {
-        let gone = without(self.listeners.binds(), &self.editions.addresses());
+    /// Takes back what was opened.
+    fn close(&mut self, NextServer { bound, before, .. }: NextServer) {
+        self.listeners.remove(&bound);
+        if let Err(error) = self.listeners.configure(before) {
+            let server = &self.name.value;
+            tracing::error!(server, %error, "the sockets do not become what they were");
+        }
+    }
+
+    /// Drops all editions but that of a generation, with the addresses that only others have.
+    fn settle(&mut self, generation: Generation) {
+        let before = self.editions.addresses();
+        self.editions.settle(generation);
+        let gone = without(&before, &self.editions.addresses());
         self.listeners.remove(&gone);
     }
 }

@@ -72,9 +72,12 @@ impl MasterProcess {
                 self.supervisor.poll_timeout(),
                 self.flood.due(),
                 control.and_then(Control::deadline),
+                self.loans_due(),
             ];
             let timeout = deadlines.into_iter().flatten().min().map(|at| at.saturating_sub(now));
-            match self.signals.as_ref().map(|signals| wait(signals, &self.live, control, timeout)) {
+            let orphans = self.orphans();
+            let waited = |signals| wait(signals, &self.live, control, &orphans, timeout);
+            match self.signals.as_ref().map(waited) {
                 Some(Ok(happened)) => self.look(&happened),
                 // Without poll(2) there is no supervision; the workers notice that we are gone.
                 Some(Err(error)) => {
@@ -107,6 +110,7 @@ impl MasterProcess {
             self.look_at(*pid);
         }
         self.check_reopened();
+        self.rescue(&happened.orphans);
         if happened.control {
             self.serve_control();
         }
@@ -134,17 +138,6 @@ impl MasterProcess {
         }
     }
 
-    /// Keeps new connections from slots in which nobody serves; before anything is forked, which
-    /// takes its time.
-    fn steer(&mut self) {
-        for (index, server) in self.servers.iter_mut().enumerate() {
-            if let Err(error) = server.listeners.steer(&self.supervisor.serving(index)) {
-                let server = &server.name.value;
-                tracing::warn!(server, %error, "connections go to slots without a worker as well");
-            }
-        }
-    }
-
     pub(super) fn look_at(&mut self, pid: i32) {
         let Some(worker) = self.live.get_mut(&pid) else {
             return;
@@ -154,7 +147,13 @@ impl MasterProcess {
         let words = worker.listen();
         for word in words {
             match word {
-                Word::Ready => self.tell(Event::Ready { pid: Pid(pid) }),
+                Word::Ready => {
+                    self.live.entry(pid).and_modify(|worker| worker.serves = true);
+                    self.tell(Event::Ready { pid: Pid(pid) });
+                }
+                // It is looked at before every wait.
+                Word::Filled => {}
+                Word::Rescued(connections) => self.rescued(pid, connections),
                 Word::Failed { reason, retry } => {
                     self.tell(Event::Failed { pid: Pid(pid), reason, retry });
                 }
@@ -231,7 +230,7 @@ impl MasterProcess {
         self.spawn(slot, generation).map_err(|error| error.to_string())
     }
 
-    fn signal(&self, pid: Pid, how: Leave) {
+    fn signal(&mut self, pid: Pid, how: Leave) {
         let signal = match how {
             Leave::LameDuck => {
                 tracing::debug!(pid = pid.0, "lame duck");
@@ -242,9 +241,11 @@ impl MasterProcess {
             Leave::Abort => Signal::ABORT,
             Leave::Kill => Signal::KILL,
         };
-        if let Some(worker) = self.live.get(&pid.0)
-            && let Err(error) = worker.child.signal(signal)
-        {
+        let Some(worker) = self.live.get_mut(&pid.0) else {
+            return;
+        };
+        worker.serves = false;
+        if let Err(error) = worker.child.signal(signal) {
             tracing::error!(pid = pid.0, %error, "cannot signal a worker");
         }
     }
@@ -256,6 +257,9 @@ impl MasterProcess {
             control.close("the program has stopped");
         }
         self.report_all_left_out();
+        for server in &self.servers {
+            server.listeners.remove_files();
+        }
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove();
         }

@@ -41,7 +41,7 @@ impl MasterProcess {
             return Err(ForkError::Refused(io::ErrorKind::Other.into()));
         };
         let pid = child.pid();
-        self.live.insert(pid, LiveWorker::new(child, slot.server, generation, ours, row));
+        self.live.insert(pid, LiveWorker::new(child, slot, generation, ours, row));
         Ok(pid)
     }
 
@@ -56,7 +56,7 @@ impl MasterProcess {
         serve: Arc<dyn Serve>,
     ) -> Seed {
         let mut servers = std::mem::take(&mut self.servers);
-        let mut server = servers.swap_remove(slot.server);
+        let server = servers.swap_remove(slot.server);
         drop(servers);
         self.live.clear();
         self.signals.take();

@@ -22,7 +22,7 @@ use crate::os::stdio::{Stdio, open_input, open_output};
 use crate::os::title::{self, Title};
 use crate::os::{clock, orphans};
 use crate::spec::Spawn;
-use crate::supervisor::{ServerSettings, Settings, Supervisor, Time};
+use crate::supervisor::{ServerSettings, Settings, Supervisor};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -59,6 +59,9 @@ pub(crate) fn run(
     match begin(&mut prepared, &*hooks, &mut claims) {
         Ok(outfit) => Ok(MasterProcess::new(prepared, hooks, source, outfit, claims).run()),
         Err(reason) => {
+            for server in &prepared.servers {
+                server.listeners.remove_files();
+            }
             claims.give_back(&reason);
             Err(reason)
         }
@@ -184,7 +187,7 @@ pub(super) fn supervisor_settings(settings: &config::ServerSettings) -> ServerSe
         bounds: settings.workers.value.bounds(),
         elastic: settings.workers.value.is_elastic(),
         start_timeout: settings.start_timeout.value,
-        lame_duck: Time::ZERO,
+        lame_duck: settings.lame_duck.value,
         drain_timeout: settings.drain_timeout.value,
         retire_delay: Listeners::LATEST_ARRIVAL,
         heartbeat_timeout: settings.heartbeat_timeout.value,

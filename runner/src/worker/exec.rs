@@ -27,7 +27,8 @@ struct Parcel {
     /// The how-manieth server of the program.
     server: usize,
     orders: Orders,
-    listeners: Vec<RawFd>,
+    /// Each with whether it is shared.
+    listeners: Vec<(RawFd, bool)>,
     channel: RawFd,
     row: RawFd,
     stdin: Option<RawFd>,
@@ -51,7 +52,11 @@ fn hand_over(orders: Orders, server: usize, kit: &Kit) -> io::Result<RawFd> {
     let parcel = Parcel {
         server,
         orders,
-        listeners: kit.listeners.iter().map(hand_over::keep).collect::<io::Result<_>>()?,
+        listeners: kit
+            .listeners
+            .iter()
+            .map(|listener| Ok((hand_over::keep(listener)?, listener.is_shared())))
+            .collect::<io::Result<_>>()?,
         channel: hand_over::keep(&kit.channel)?,
         row: hand_over::keep(&kit.row)?,
         stdin: keep(&kit.stdio.stdin)?,
@@ -76,7 +81,7 @@ pub(crate) fn receive(
         listeners: parcel
             .listeners
             .into_iter()
-            .map(|number| Ok(Listener::new(take(number)?.into(), false)))
+            .map(|(number, shared)| Ok(Listener::new(take(number)?.into(), shared)))
             .collect::<io::Result<_>>()?,
         channel: take(parcel.channel)?.into(),
         row: Row::adopt(take(parcel.row)?)?,

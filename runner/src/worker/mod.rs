@@ -9,6 +9,7 @@ mod process;
 mod runtime;
 mod seed;
 
+pub(crate) use channel::{LAME_DUCK, REFUSE, REFUSE_NOT, RESCUE};
 pub(crate) use confine::Confinement;
 #[cfg(any(test, fuzzing))]
 pub(crate) use exec::read_parcel;

@@ -23,6 +23,7 @@ mod reconfigure;
 mod reconfigure_addresses;
 mod recycle;
 mod reload;
+mod rescue;
 mod restart;
 mod scale;
 mod start_stop;
