@@ -93,12 +93,13 @@ fn prepare_server(
 ) -> Option<Server> {
     let (key, name, kind) = (config.key.clone(), config.name.clone(), config.kind);
     let stdio = Streams::of_server(&config).open(errors);
+    let options = listen_options(&config, errors);
     let first = Edition::new(config, stdio, errors);
     let settings = &first.config.settings;
     let request = Request {
         binds: settings.bind.value.clone(),
         slots: settings.workers.value.initial(),
-        options: listen_options(&first.config, errors),
+        options,
     };
     let listeners = Listeners::bind(&request)
         .map_err(|failures| bind_errors(&key, failures, &settings.bind.origin, errors));

@@ -14,7 +14,6 @@ use super::start::{describe, supervisor_settings};
 use crate::config::{
     Change, Config, ConfigErrors, Effect, MasterConfig, ServerConfig, of_master, of_server, without,
 };
-use crate::listener::Options;
 use crate::spec::Bind;
 use crate::supervisor::{Command, Event, Generation, Pid, Recycle};
 
@@ -46,9 +45,8 @@ struct NextServer {
     changes: Vec<Change>,
     /// For its new workers, if something is different for them.
     edition: Option<Edition>,
-    /// What was bound for it, and how its sockets were before.
+    /// What was bound for it.
     bound: Vec<Bind>,
-    before: Options,
 }
 
 impl MasterProcess {
@@ -93,11 +91,12 @@ impl MasterProcess {
                 continue;
             }
             server.settle(generation);
+            server.restore_sockets();
             let settings = supervisor_settings(server.settings());
             self.supervisor.configure(self.now(), index, settings);
             self.dismiss_workers_after(index, generation);
         }
-        self.info = describe(&self.config.name.value, &self.servers);
+        self.describe_anew();
     }
 
     /// Gets everything for another configuration; in case of errors there is no trace of it.
@@ -118,8 +117,8 @@ impl MasterProcess {
         if errors.is_empty() {
             return Ok(Next { config: config.master, changes, servers });
         }
-        for next in servers {
-            self.servers[next.index].close(next);
+        for NextServer { index, bound, .. } in servers {
+            self.servers[index].close(&bound);
         }
         Err(errors.into())
     }
@@ -150,7 +149,22 @@ impl MasterProcess {
                 server.settle(generation);
             }
         }
-        self.info = describe(&self.config.name.value, &self.servers);
+        self.describe_anew();
+    }
+
+    /// Takes note, and has the log take note, of what is listened on now.
+    fn describe_anew(&mut self) {
+        let now = describe(&self.config.name.value, &self.servers);
+        for (before, now) in self.info.servers().iter().zip(now.servers()) {
+            let server = now.name();
+            for address in without(now.addresses(), before.addresses()) {
+                tracing::info!(server, "listening on {address} too");
+            }
+            for address in without(before.addresses(), now.addresses()) {
+                tracing::info!(server, "not listening on {address} any more");
+            }
+        }
+        self.info = now;
     }
 
     fn command_workers(&mut self, extent: Extent, changed: Vec<usize>) {
@@ -183,11 +197,8 @@ impl Server {
             let stdio = Streams::of_server(&config).open_at_once(errors);
             Edition::new(config.clone(), stdio, errors)
         });
-        let before = self.listeners.options().clone();
-        let options = listen_options(&config, errors);
-        if let Err(error) = self.listeners.configure(options) {
-            let problem = format!("cannot change the sockets: {error}");
-            errors.push(&format!("server.{}", self.key), problem, &config.name.origin);
+        if !changes.is_empty() {
+            self.adjust_sockets(&config, errors);
         }
         let bind = &config.settings.bind;
         let mut bound = self.listeners.missing(&bind.value);
@@ -195,23 +206,45 @@ impl Server {
             bind_errors(&self.key, failures, &bind.origin, errors);
             bound.clear();
         }
-        NextServer { index, config, changes, edition, bound, before }
+        NextServer { index, config, changes, edition, bound }
     }
 
-    /// Takes back what was opened.
-    fn close(&mut self, NextServer { bound, before, .. }: NextServer) {
-        self.listeners.remove(&bound);
-        if let Err(error) = self.listeners.configure(before) {
-            let server = &self.name.value;
-            tracing::error!(server, %error, "the sockets do not become what they were");
+    fn adjust_sockets(&mut self, config: &ServerConfig, errors: &mut Errors) {
+        let options = listen_options(config, errors);
+        if errors.is_empty()
+            && options != *self.listeners.options()
+            && let Err(error) = self.listeners.configure(options)
+        {
+            let problem = format!("cannot change the sockets: {error}");
+            errors.push(&format!("server.{}", self.key), problem, &config.name.origin);
         }
     }
 
-    /// Drops all editions but that of a generation, with the addresses that only others have.
+    /// Takes back what was opened.
+    fn close(&mut self, bound: &[Bind]) {
+        self.listeners.remove(bound);
+        self.restore_sockets();
+    }
+
+    /// Has the sockets as the configuration says that is in force.
+    fn restore_sockets(&mut self) {
+        let mut errors = Errors::default();
+        let config = self.editions.current().config.clone();
+        self.adjust_sockets(&config, &mut errors);
+        for error in Vec::from(errors) {
+            tracing::error!("{error}; the sockets do not become what they were");
+        }
+    }
+
+    /// Has only the edition for a generation.
     fn settle(&mut self, generation: Generation) {
-        let before = self.editions.addresses();
         self.editions.settle(generation);
-        let gone = without(&before, &self.editions.addresses());
+        self.give_up_addresses();
+    }
+
+    /// Closes the sockets for the addresses that no configuration has which is in use.
+    pub(super) fn give_up_addresses(&mut self) {
+        let gone = without(&self.listeners.binds(), &self.editions.addresses());
         self.listeners.remove(&gone);
     }
 }
@@ -222,7 +255,7 @@ impl Next {
     fn tell(&self) -> Vec<String> {
         let master = [("master", &self.changes, "")];
         let servers = self.servers.iter().map(|server| {
-            let end = if server.edition.is_some() { "; reloaded" } else { "" };
+            let end = if server.edition.is_some() { "; by new workers" } else { "" };
             (server.config.name.value.as_str(), &server.changes, end)
         });
         let mut lines = Vec::new();
