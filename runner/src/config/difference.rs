@@ -7,12 +7,23 @@ use super::{Origin, ServerConfig};
 use std::fmt;
 use std::mem::replace;
 
-/// The options of a server that only its master goes by.
-const OF_SUPERVISION: &[&str] =
-    &["workers", "start_timeout", "max_restarts", "restart_window", "max_surge", "max_unavailable"];
+/// The options of a server that only its master goes by, and those of sockets that are open.
+const OF_A_RUNNING_SERVER: &[&str] = &[
+    "workers",
+    "start_timeout",
+    "lame_duck",
+    "max_restarts",
+    "restart_window",
+    "max_surge",
+    "max_unavailable",
+    "backlog",
+    "mode",
+    "owner",
+    "group_owner",
+];
 
 /// The options of a server that its sockets are made with.
-const OF_SOCKETS: &[&str] = &["backlog", "accept"];
+const OF_NEW_SOCKETS: &[&str] = &["accept", "v6only"];
 
 /// The options of the master that it can change over to while it runs.
 const OF_A_RUNNING_MASTER: &[&str] = &["stdout", "stderr", "term"];
@@ -106,9 +117,9 @@ fn compare(before: &[Line<'_>], after: &[Line<'_>], effect: fn(&str) -> Effect) 
 }
 
 fn effect_on_server(option: &str) -> Effect {
-    if OF_SUPERVISION.contains(&option) {
+    if OF_A_RUNNING_SERVER.contains(&option) {
         Effect::AtOnce
-    } else if OF_SOCKETS.contains(&option) {
+    } else if OF_NEW_SOCKETS.contains(&option) {
         Effect::Start
     } else {
         Effect::Reload

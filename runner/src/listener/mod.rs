@@ -26,6 +26,10 @@ use std::time::{Duration, Instant};
 /// theirs up once they have noticed, and a new start right after it must not fail because of that.
 const TAKEN_PATIENCE: Duration = Duration::from_secs(1);
 
+/// The same for one who supervises meanwhile: the workers that had the address until now have been
+/// told to drain, with which they give it up.
+const GOING_PATIENCE: Duration = Duration::from_millis(200);
+
 /// What one server listens on.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -78,9 +82,9 @@ impl Listeners {
     }
 
     /// Binds more addresses for every slot: all, or none of them. Of each that failed the error
-    /// says why. Waits for none.
+    /// says why.
     pub(crate) fn add(&mut self, binds: &[Bind]) -> Result<(), Vec<BindError>> {
-        self.open_all(binds, Instant::now())
+        self.open_all(binds, Instant::now() + GOING_PATIENCE)
     }
 
     fn open_all(&mut self, binds: &[Bind], deadline: Instant) -> Result<(), Vec<BindError>> {
@@ -176,9 +180,21 @@ impl Listeners {
         missing
     }
 
+    /// How it listens.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// What was bound, as it was asked for.
     pub(crate) fn binds(&self) -> Vec<Bind> {
-        self.groups.iter().map(|group| group.bind.clone()).collect()
+        let mut binds: Vec<Bind> = Vec::new();
+        for Group { bind, .. } in &self.groups {
+            // One of these may be several sockets.
+            if !matches!(bind, Bind::Systemd(_)) || !binds.contains(bind) {
+                binds.push(bind.clone());
+            }
+        }
+        binds
     }
 
     /// What is listened on, with the real port where 0 was asked for.

@@ -53,13 +53,10 @@ impl<E: Debug> Editions<E> {
         self.all.push((generation, edition));
     }
 
-    /// Drops all but the one for `generation`, which every worker is of from now on. Returns whether
-    /// there were others.
-    pub(super) fn settle(&mut self, generation: Generation) -> bool {
-        let others = self.all.len() > 1;
+    /// Drops all but the one for `generation`, which every worker is of from now on.
+    pub(super) fn settle(&mut self, generation: Generation) {
         let settled = self.all.swap_remove(self.position(generation)).1;
         self.all = vec![(0, settled)];
-        others
     }
 
     /// The one for workers of `generation`: the newest that is not younger.
@@ -76,6 +73,11 @@ impl<E: Debug> Editions<E> {
     pub(super) fn current_mut(&mut self) -> &mut E {
         let last = self.all.len() - 1;
         &mut self.all[last].1
+    }
+
+    /// Whether there is no more than one.
+    pub(super) fn is_settled(&self) -> bool {
+        self.all.len() == 1
     }
 
     /// The newest one.
@@ -152,9 +154,9 @@ mod tests {
     fn the_one_that_is_settled_is_for_all() {
         for (generation, expected) in [(1, "a"), (2, "a"), (3, "b"), (5, "c"), (8, "c")] {
             let mut editions = three();
-            assert!(editions.settle(generation));
+            editions.settle(generation);
             assert_eq!(by_generation(&editions), expected.repeat(6));
-            assert!(!editions.settle(generation));
+            assert!(editions.is_settled() && !three().is_settled());
             editions.begin(4, "d");
             assert_eq!(by_generation(&editions), format!("{}ddd", expected.repeat(3)));
         }

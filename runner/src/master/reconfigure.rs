@@ -8,7 +8,7 @@
 use super::edition::Edition;
 use super::errors::Errors;
 use super::logs::Streams;
-use super::prepare::{Server, bind_errors};
+use super::prepare::{Server, bind_errors, listen_options};
 use super::run::MasterProcess;
 use super::start::{describe, supervisor_settings};
 use crate::config::{
@@ -87,15 +87,16 @@ impl MasterProcess {
         let generations: Vec<_> = self.supervisor.status().map(|it| it.generation).collect();
         for (index, generation) in generations.into_iter().enumerate() {
             let server = &mut self.servers[index];
-            if !server.editions.settle(generation) {
+            if server.editions.is_settled() {
                 continue;
             }
+            server.settle(generation);
+            server.restore_sockets();
             let settings = supervisor_settings(server.settings());
-            server.give_up_addresses();
             self.supervisor.configure(self.now(), index, settings);
             self.dismiss_workers_after(index, generation);
         }
-        self.info = describe(&self.config.name.value, &self.servers);
+        self.describe_anew();
     }
 
     /// Gets everything for another configuration; in case of errors there is no trace of it.
@@ -117,7 +118,7 @@ impl MasterProcess {
             return Ok(Next { config: config.master, changes, servers });
         }
         for NextServer { index, bound, .. } in servers {
-            self.servers[index].listeners.remove(&bound);
+            self.servers[index].close(&bound);
         }
         Err(errors.into())
     }
@@ -145,11 +146,25 @@ impl MasterProcess {
                 None => server.editions.current_mut().config = config,
             }
             if extent == Extent::AllAtOnce {
-                server.editions.settle(generation);
-                server.give_up_addresses();
+                server.settle(generation);
             }
         }
-        self.info = describe(&self.config.name.value, &self.servers);
+        self.describe_anew();
+    }
+
+    /// Takes note, and has the log take note, of what is listened on now.
+    fn describe_anew(&mut self) {
+        let now = describe(&self.config.name.value, &self.servers);
+        for (before, now) in self.info.servers().iter().zip(now.servers()) {
+            let server = now.name();
+            for address in without(now.addresses(), before.addresses()) {
+                tracing::info!(server, "listening on {address} too");
+            }
+            for address in without(before.addresses(), now.addresses()) {
+                tracing::info!(server, "not listening on {address} any more");
+            }
+        }
+        self.info = now;
     }
 
     fn command_workers(&mut self, extent: Extent, changed: Vec<usize>) {
@@ -182,13 +197,49 @@ impl Server {
             let stdio = Streams::of_server(&config).open_at_once(errors);
             Edition::new(config.clone(), stdio, errors)
         });
+        if !changes.is_empty() {
+            self.adjust_sockets(&config, errors);
+        }
         let bind = &config.settings.bind;
-        let mut bound = without(&bind.value, &self.listeners.binds());
+        let mut bound = self.listeners.missing(&bind.value);
         if let Err(failures) = self.listeners.add(&bound) {
             bind_errors(&self.key, failures, &bind.origin, errors);
             bound.clear();
         }
         NextServer { index, config, changes, edition, bound }
+    }
+
+    fn adjust_sockets(&mut self, config: &ServerConfig, errors: &mut Errors) {
+        let options = listen_options(config, errors);
+        if errors.is_empty()
+            && options != *self.listeners.options()
+            && let Err(error) = self.listeners.configure(options)
+        {
+            let problem = format!("cannot change the sockets: {error}");
+            errors.push(&format!("server.{}", self.key), problem, &config.name.origin);
+        }
+    }
+
+    /// Takes back what was opened.
+    fn close(&mut self, bound: &[Bind]) {
+        self.listeners.remove(bound);
+        self.restore_sockets();
+    }
+
+    /// Has the sockets as the configuration says that is in force.
+    fn restore_sockets(&mut self) {
+        let mut errors = Errors::default();
+        let config = self.editions.current().config.clone();
+        self.adjust_sockets(&config, &mut errors);
+        for error in Vec::from(errors) {
+            tracing::error!("{error}; the sockets do not become what they were");
+        }
+    }
+
+    /// Has only the edition for a generation.
+    fn settle(&mut self, generation: Generation) {
+        self.editions.settle(generation);
+        self.give_up_addresses();
     }
 
     /// Closes the sockets for the addresses that no configuration has which is in use.
@@ -204,7 +255,7 @@ impl Next {
     fn tell(&self) -> Vec<String> {
         let master = [("master", &self.changes, "")];
         let servers = self.servers.iter().map(|server| {
-            let end = if server.edition.is_some() { "; reloaded" } else { "" };
+            let end = if server.edition.is_some() { "; by new workers" } else { "" };
             (server.config.name.value.as_str(), &server.changes, end)
         });
         let mut lines = Vec::new();
