@@ -57,8 +57,8 @@ pub(crate) enum Value {
     Capabilities(Vec<String>),
     /// The settings of an option in parentheses.
     Table(Vec<Setting>),
-    /// An enum of the runtime and its variant; `None` needs no call.
-    Choice(Option<(&'static str, &'static str)>),
+    /// An enum of the runtime and its variant.
+    Choice((&'static str, &'static str)),
     Types(Vec<Type>),
     Crates(Vec<Ident>),
     /// Known to be right, and not needed for anything.

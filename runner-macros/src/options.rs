@@ -74,9 +74,8 @@ pub(crate) enum Type {
 /// A word of a choice.
 pub(crate) struct Word {
     pub(crate) word: &'static str,
-    /// The enum of the runtime and its variant; `None` is the default, which needs no call.
-    pub(crate) variant: Option<(&'static str, &'static str)>,
-    pub(crate) state: State,
+    /// The enum of the runtime and its variant.
+    pub(crate) variant: (&'static str, &'static str),
 }
 
 const fn option(name: &'static str, kind: Type) -> Opt {
@@ -96,16 +95,16 @@ const fn planned_of(kinds: &'static [&'static str], name: &'static str, kind: Ty
 }
 
 const ACCEPT: &[Word] = &[
-    Word { word: "slots", variant: Some(("Accept", "Slots")), state: Available },
-    Word { word: "shared", variant: None, state: Planned },
+    Word { word: "slots", variant: ("Accept", "Slots") },
+    Word { word: "shared", variant: ("Accept", "Shared") },
 ];
 const TERM: &[Word] = &[
-    Word { word: "now", variant: Some(("Term", "Now")), state: Available },
-    Word { word: "graceful", variant: Some(("Term", "Graceful")), state: Available },
+    Word { word: "now", variant: ("Term", "Now") },
+    Word { word: "graceful", variant: ("Term", "Graceful") },
 ];
 const SPAWN: &[Word] = &[
-    Word { word: "fork", variant: Some(("Spawn", "Fork")), state: Available },
-    Word { word: "exec", variant: Some(("Spawn", "Exec")), state: Available },
+    Word { word: "fork", variant: ("Spawn", "Fork") },
+    Word { word: "exec", variant: ("Spawn", "Exec") },
 ];
 /// Each is an option of the runtime with `rlimit_` in front.
 const RLIMITS: &[Opt] = &[
@@ -137,6 +136,11 @@ pub(crate) static SERVER: &[Opt] = &[
     of(&["http", "websocket"], "header_timeout", Duration),
     option("backlog", Count(1, "u32")),
     option("accept", Choice(ACCEPT)),
+    option("v6only", Flag),
+    option("mode", Octal),
+    option("owner", Text),
+    option("group_owner", Text),
+    option("lame_duck", Duration),
     option("drain_timeout", Duration),
     option("start_timeout", Duration),
     option("heartbeat_timeout", DurationOrOff),
@@ -159,10 +163,6 @@ pub(crate) static SERVER: &[Opt] = &[
     planned_of(&["tcp", "unix"], "oversize", Text),
     planned("tls", Nested(&["cert", "key"])),
     planned_of(&["http", "websocket"], "http", Nested(&[])),
-    planned("lame_duck", Duration),
-    planned_of(&["unix"], "mode", Octal),
-    planned_of(&["unix"], "owner", Text),
-    planned_of(&["unix"], "group_owner", Text),
 ];
 
 /// The options of `#[master]`.

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::hooks::Hooks;
 use crate::master::{self, prepare};
 use crate::os::fork;
+use crate::os::hand_over::HandedOver;
 use crate::server::{Lifecycle, Serve, Worker, http, tcp};
 use crate::spec::{
     Accept, Addresses, Capability, CpuAffinity, Kind, Limit, Share, Spawn, Term, Workers,
@@ -104,9 +105,8 @@ impl App {
     /// To be called while the process has one thread: the master forks its workers.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        let serve = |index: usize| self.servers.get(index).map(|server| server.serve.clone());
-        if let Some(seed) = worker::receive(serve) {
-            return ExitCode::from(self.work(seed));
+        if let Some(handed_over) = HandedOver::receive() {
+            return ExitCode::from(self.go_on(handed_over));
         }
         let invocation = match cli::parse(std::env::args_os()) {
             Ok(invocation) => invocation,
@@ -145,22 +145,28 @@ impl App {
         Ok(0)
     }
 
-    /// Is a worker: the master has executed the program for that.
-    fn work(self, seed: io::Result<worker::Seed>) -> u8 {
-        let seed = match seed {
-            Ok(seed) => seed,
-            Err(error) => {
-                eprintln!("cannot become a worker: {error}");
-                return EXIT_FAILURE;
-            }
+    /// Does what the master has executed the program for.
+    fn go_on(self, handed_over: io::Result<HandedOver>) -> u8 {
+        let done = match handed_over {
+            Ok(handed_over) => match handed_over.errand() {
+                worker::ERRAND => self.work(handed_over),
+                unknown => Err(Failure::run(format!("executed for `{unknown}`, which is unknown"))),
+            },
+            Err(error) => Err(Failure::run(format!("cannot read what was handed over: {error}"))),
         };
-        match log_to_stderr(seed.kit.stdio.stderr.is_some()) {
-            Ok(()) => worker::run(seed, || self.hooks.preload()),
-            Err(Failure { code, message }) => {
-                eprintln!("{message}");
-                code
-            }
-        }
+        done.unwrap_or_else(|Failure { code, message }| {
+            eprintln!("{message}");
+            code
+        })
+    }
+
+    /// Is a worker.
+    fn work(self, handed_over: HandedOver) -> Result<u8, Failure> {
+        let serve = |index: usize| self.servers.get(index).map(|server| server.serve.clone());
+        let seed = worker::receive(handed_over, serve)
+            .map_err(|error| Failure::run(format!("cannot become a worker: {error}")))?;
+        log_to_stderr(seed.kit.stdio.stderr.is_some())?;
+        Ok(worker::run(seed, || self.hooks.preload()))
     }
 
     fn serve(self, config: Config) -> Result<u8, Failure> {

@@ -1,9 +1,8 @@
 //! What the master tells user code, in its own process.
 
 use crate::error::Result;
-use crate::spec::{ExitStatus, Kind};
+use crate::spec::{Address, ExitStatus, Kind};
 use std::fmt;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// What the master calls in its own process. It has no async runtime, so none of them is async;
@@ -84,7 +83,7 @@ impl Master {
 pub struct ServerInfo {
     pub(crate) name: String,
     pub(crate) kind: Kind,
-    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) addresses: Vec<Address>,
     pub(crate) workers: u32,
 }
 
@@ -101,9 +100,10 @@ impl ServerInfo {
         self.kind
     }
 
-    /// The addresses it listens on, with the real port where 0 was configured.
+    /// The addresses it listens on, with the real port where 0 was configured, and those of sockets
+    /// that were inherited.
     #[must_use]
-    pub fn addresses(&self) -> &[SocketAddr] {
+    pub fn addresses(&self) -> &[Address] {
         &self.addresses
     }
 

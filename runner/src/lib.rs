@@ -178,7 +178,7 @@ pub use runner_macros::master;
 ///
 /// | event | arguments | returns |
 /// |---|---|---|
-/// | http: `request` | [`http::Request`], [`&http::Conn`](http::Conn), [`&Worker`](Worker), `SocketAddr` of the client, and what axum extracts without state: `Method`, `Uri`, `HeaderMap`, `String`, `Bytes`, … | anything that is [`http::IntoResponse`] |
+/// | http: `request` | [`http::Request`], [`&http::Conn`](http::Conn), [`&Worker`](Worker), [`Address`] of the client, and what axum extracts without state: `Method`, `Uri`, `HeaderMap`, `String`, `Bytes`, … | anything that is [`http::IntoResponse`] |
 /// | http: `service`, instead of `request` | [`&Worker`](Worker) | a tower service such as an `axum::Router` |
 /// | http: `connect_full` | [`&http::Conn`](http::Conn), [`&Worker`](Worker) | anything that is [`http::IntoResponse`] |
 /// | tcp: `receive` | [`&tcp::Conn`](tcp::Conn), `Bytes`, [`&Worker`](Worker) | nothing or a `Result<()>` |

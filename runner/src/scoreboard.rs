@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// The number that a row of this layout begins with. Another layout needs another one.
-const LAYOUT: u64 = u64::from_le_bytes(*b"runner\0\x01");
+const LAYOUT: u64 = u64::from_le_bytes(*b"runner\0\x02");
 
 /// Where in the row everything is.
 mod field {
@@ -25,6 +25,9 @@ mod field {
     pub(super) const CLOSED: usize = 3;
     pub(super) const BEGUN: usize = 4;
     pub(super) const ENDED: usize = 5;
+    pub(super) const ACCEPT_FAILURES: usize = 6;
+    /// Not zero while the worker takes no connections because of their number.
+    pub(super) const FULL: usize = 7;
     /// Up to the end of `REQUEST`: a text that ends with a zero byte.
     pub(super) const REQUEST: std::ops::Range<usize> = 8..24;
 }
@@ -50,6 +53,8 @@ pub(crate) struct Counts {
     pub(crate) requests: u64,
     /// Those that have not ended.
     pub(crate) active: u64,
+    /// How often the worker could not take a connection, for want of descriptors or memory.
+    pub(crate) accept_failures: u64,
 }
 
 impl Row {
@@ -83,6 +88,16 @@ impl Row {
     /// A connection is closed.
     pub(crate) fn closed(&self) {
         self.add_one(field::CLOSED);
+    }
+
+    /// A connection could not be taken.
+    pub(crate) fn accept_failed(&self) {
+        self.add_one(field::ACCEPT_FAILURES);
+    }
+
+    /// Whether the worker takes no connections because of their number.
+    pub(crate) fn show_full(&self, full: bool) {
+        self.word(field::FULL).store(full.into(), Relaxed);
     }
 
     /// A request for `path` has begun, or what else `method` says; its number, counted from 1.
@@ -130,7 +145,13 @@ impl Row {
             accepted,
             requests,
             active: requests.saturating_sub(ended),
+            accept_failures: read(field::ACCEPT_FAILURES),
         }
+    }
+
+    /// Whether the worker says that it takes no more connections.
+    pub(crate) fn is_full(&self) -> bool {
+        self.word(field::FULL).load(Relaxed) != 0
     }
 
     /// What was last asked of the worker, such as `GET /path`: at most 127 bytes of it, of which
@@ -187,9 +208,15 @@ mod tests {
         assert_eq!(row.request_begun("GET", "/slow"), 1);
         assert_eq!(row.request_begun("receive", ""), 2);
         row.request_ended();
-        let expected = Counts { connections: 1, accepted: 2, requests: 2, active: 1 };
+        row.accept_failed();
+        let expected =
+            Counts { connections: 1, accepted: 2, requests: 2, active: 1, accept_failures: 1 };
         assert_eq!(reader.counts(), expected);
         assert_eq!(reader.heartbeat(), Some(now));
+        for full in [true, false] {
+            row.show_full(full);
+            assert_eq!(reader.is_full(), full);
+        }
         assert_eq!(reader.last_request().as_deref(), Some("receive"));
     }
 

@@ -5,10 +5,10 @@ use axum::extract::{Json, Path, Query, State};
 use axum::routing::{get, post};
 use futures_util::stream::{self, StreamExt};
 use http::IntoResponse;
+use runner::Address;
 use runner::http::{self, StatusCode};
 use runner::prelude::*;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -122,12 +122,12 @@ impl Typed {
         worker: &Worker,
         method: axum::http::Method,
         headers: axum::http::HeaderMap,
-        peer: SocketAddr,
+        peer: Address,
         conn: &http::Conn,
     ) -> String {
         let agent =
             headers.get("user-agent").map_or("none", |agent| agent.to_str().unwrap_or("bad"));
-        let known = peer == conn.peer();
+        let known = peer == *conn.peer();
         format!("{method} {agent} {known} {} {body}", worker.server())
     }
 }

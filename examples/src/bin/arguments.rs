@@ -1,8 +1,8 @@
 //! Arguments are chosen by their types, and answers are whatever can become a response.
 
+use runner::Address;
 use runner::http::{IntoResponse, Method, Response, StatusCode, Uri};
 use runner::prelude::*;
-use std::net::SocketAddr;
 
 #[derive(Default)]
 struct Api;
@@ -14,7 +14,7 @@ impl Api {
         &self,
         method: Method,
         uri: Uri,
-        peer: SocketAddr,
+        peer: Address,
         worker: &Worker,
         body: String,
     ) -> Result<Response> {

@@ -63,7 +63,7 @@ fn value(paths: &Paths, value: &Value) -> Option<TokenStream> {
             quote_spanned!(at(*span)=> #duration::new(#seconds, #nanos))
         }
         Value::Choice(choice) => {
-            let (name, variant) = (*choice)?;
+            let (name, variant) = choice;
             let (name, variant) = (format_ident!("{name}"), format_ident!("{variant}"));
             quote!(#private::#name::#variant)
         }

@@ -11,9 +11,9 @@ use super::incoming::Incoming;
 use crate::error::Error;
 use crate::server::Worker;
 use crate::server::http::{Conn, IntoResponse, Response};
+use crate::spec::Address;
 use axum_core::extract::{self, FromRequestParts};
 use std::future::Future;
-use std::net::SocketAddr;
 
 /// `request`: a request has arrived.
 pub struct Request<'a> {
@@ -42,7 +42,7 @@ pub mod via {
 #[diagnostic::on_unimplemented(
     message = "a `request` handler cannot take an argument of type `{Self}`",
     label = "not an argument of this event",
-    note = "available: `Request`, `Method`, `Uri`, `HeaderMap`, `Bytes`, `String`, `&http::Conn`, `&Worker`, `SocketAddr`, and every extractor of axum that needs no state"
+    note = "available: `Request`, `Method`, `Uri`, `HeaderMap`, `Bytes`, `String`, `&http::Conn`, `&Worker`, `Address`, and every extractor of axum that needs no state"
 )]
 pub trait FromRequest<'a, Via>: Sized {
     /// What the first step leaves for the second.
@@ -81,7 +81,7 @@ macro_rules! from_connection {
 from_connection! {
     &'a Conn => |event| event.conn;
     &'a Worker => |event| event.conn.worker();
-    SocketAddr => |event| event.conn.peer();
+    Address => |event| event.conn.peer().clone();
 }
 
 #[diagnostic::do_not_recommend]

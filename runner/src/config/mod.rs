@@ -3,6 +3,7 @@
 //! Built-in < declared (attribute or builder) < `runner.toml` < environment < command line.
 //! The only I/O is reading the file.
 
+mod addresses;
 mod error;
 mod layers;
 mod options;
@@ -25,13 +26,12 @@ pub(crate) use suggest::suggestion;
 pub(crate) use value::{Context, SOCKET_PATH_MAX};
 
 use crate::spec::{Kind, Share, snake_case};
+use addresses::{check_addresses, check_socket_options};
 use layers::Layers;
 use options::{PLANNED_MASTER, PLANNED_SERVER};
 use section::Section;
 use show::Line;
-use std::collections::HashMap;
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::panic::Location;
 use std::path::PathBuf;
 use value::{OptionValue as _, Text};
@@ -151,6 +151,7 @@ pub(crate) fn load(declared: &Declared<'_>, sources: &Sources) -> Result<Config,
         );
         if let Some(settings) = &settled {
             check_budget(&key, settings, &mut errors);
+            check_socket_options(&key, settings, &mut errors);
         }
         servers.extend(settled.map(|settings| ServerConfig {
             key,
@@ -202,22 +203,5 @@ fn check_budget(key: &str, settings: &ServerSettings, errors: &mut ConfigErrors)
             unavailable.origin.clause()
         );
         errors.push(format!("server.{key}.max_surge"), message, Some(surge.origin.clone()));
-    }
-}
-
-/// Two servers on one address would each get a part of its connections.
-fn check_addresses(servers: &[ServerConfig], errors: &mut ConfigErrors) {
-    let mut owners: HashMap<SocketAddr, (&ServerConfig, &Origin)> = HashMap::new();
-    for server in servers {
-        let bind = &server.settings.bind;
-        for address in bind.value.iter().filter(|address| address.port() != 0) {
-            let Some((owner, origin)) = owners.insert(*address, (server, &bind.origin)) else {
-                continue;
-            };
-            let message =
-                format!("`{address}` is bound by `server.{}` too, {}", owner.key, origin.clause());
-            let subject = format!("server.{}.bind", server.key);
-            errors.push(subject, message, Some(bind.origin.clone()));
-        }
     }
 }

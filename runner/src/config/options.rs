@@ -62,7 +62,8 @@ type Bytes = Size<0, { i64::MAX as u64 }>;
 /// has the path that it is written with behind its name.
 macro_rules! server_options {
     ($then:ident $($names:ident)*) => { $then! { $($names)*:
-        /// The addresses to listen on: `IP:PORT` or `[IPv6]:PORT`; port 0 lets the system choose one.
+        /// What to listen on, one or several: `IP:PORT` or `[IPv6]:PORT`, where port 0 lets the system choose one;
+        /// `unix:PATH` or `@NAME`; `fd:NUMBER` or `systemd:NAME` for sockets that were inherited.
         bind(impl Into<Addresses>): AddressList,
             Required "no address is given; write `bind = \"127.0.0.1:8080\"`", [];
         /// Worker processes: 1 to 1024, `auto` for one per core, or a range for the load to choose from.
@@ -89,8 +90,22 @@ macro_rules! server_options {
         header_timeout(Duration): Time, Default "10s", [Http];
         /// Connections that wait in the kernel, for each worker, until they are accepted.
         backlog(u32): Number<u32, 1, { i32::MAX as i64 }>, Default "1024", [];
-        /// How the workers share an address.
+        /// How the workers share an address: a socket for each (`slots`), or one for all (`shared`), as unix sockets
+        /// and inherited ones always have it.
         accept(Accept): Choice<Accept>, Default "slots", [];
+        /// Whether an IPv6 address is for IPv6 only. If not, `[::]` stands for IPv4 too.
+        v6only(bool): Switch, Default "true", [];
+        /// The permission bits of the files of unix sockets, in octal; who may write may connect.
+        mode(u32): Octal, Unset "`600`: the owner alone may connect", [];
+        /// The user, a name or a number, that the files of unix sockets belong to; another one takes a master that
+        /// runs as root.
+        owner(impl Into<String>): Text, Unset "the user of the master", [];
+        /// The group, a name or a number, that the files of unix sockets belong to; one that the master is not in
+        /// takes a master that runs as root.
+        group_owner(impl Into<String>): Text, Unset "the group of the master", [];
+        /// How long a worker that is to stop still takes new connections, while it already says that it is not
+        /// ready: 0 s to 24 h.
+        lame_duck(Duration): Time<0>, Default "0s", [];
         /// How long a worker may take to finish what is in flight, before it is stopped: 1 ms to 24 h.
         drain_timeout(Duration): Time, Default "30s", [];
         /// How long a worker may take to become READY: 1 ms to 24 h.
@@ -188,8 +203,7 @@ macro_rules! master_options {
 pub(crate) use master_options;
 
 /// Server options that are reserved for later.
-pub(super) const PLANNED_SERVER: &[&str] =
-    &["frame", "max_frame", "oversize", "tls", "http", "lame_duck", "mode", "owner", "group_owner"];
+pub(super) const PLANNED_SERVER: &[&str] = &["frame", "max_frame", "oversize", "tls", "http"];
 
 /// Master options that are reserved for later.
 pub(super) const PLANNED_MASTER: &[&str] = &[];

@@ -39,6 +39,21 @@ impl Origin {
             _ => format!("from {self}"),
         }
     }
+
+    /// Whether it is a lower layer than that of `other`, which overrides it.
+    pub(crate) fn is_below(&self, other: &Self) -> bool {
+        self.layer() < other.layer()
+    }
+
+    fn layer(&self) -> u8 {
+        match self {
+            Self::Default => 0,
+            Self::Declared(_) => 1,
+            Self::File { .. } => 2,
+            Self::Environment(_) => 3,
+            Self::CommandLine(_) => 4,
+        }
+    }
 }
 
 impl fmt::Display for Origin {

@@ -2,11 +2,11 @@
 //! of its own, and one answer to it, which is another.
 
 use crate::config::suggestion;
+use crate::spec::Address;
 use crate::supervisor::Scale;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
-use std::net::SocketAddr;
 
 /// The longest request in bytes.
 pub(crate) const REQUEST_MAX: usize = 64 * 1024;
@@ -67,7 +67,7 @@ pub(crate) struct Status {
 pub(crate) struct ServerStatus {
     pub(crate) name: String,
     pub(crate) kind: String,
-    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) addresses: Vec<Address>,
     /// How many workers it is to have.
     pub(crate) target: u32,
     /// Whether it fails too often, or has slots that are given up.

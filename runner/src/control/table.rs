@@ -205,7 +205,7 @@ mod tests {
         let web = ServerStatus {
             name: "web\x1b[2J".to_owned(),
             kind: "http".to_owned(),
-            addresses: vec![([127, 0, 0, 1], 80).into(), ([127, 0, 0, 1], 81).into()],
+            addresses: vec!["127.0.0.1:80".parse().unwrap(), "unix:/run/web\x1b".parse().unwrap()],
             target: 2,
             degraded: true,
             failures: 12,

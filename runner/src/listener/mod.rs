@@ -1,99 +1,122 @@
 //! The listening sockets: made by the master before privileges are dropped, one per server, address
-//! and slot, and kept open by it across the death, restart and reload of any worker. A connection
-//! in the queue of one is never lost with a worker.
+//! and slot or one for all slots, and kept open by it across the death, restart and reload of any
+//! worker. A connection in the queue of one is never lost with a worker.
 
+mod error;
+mod group;
+mod hand_over;
 mod socket;
 mod steer;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use socket::Listener;
+pub(crate) use error::BindError;
+pub(crate) use hand_over::Exported;
+pub(crate) use socket::{Listener, address_of};
 
-use crate::os::tcp::{defer_accept, queued};
-use socket2::{Domain, Protocol, Socket, Type};
+use crate::os::socket_file::Access;
+use crate::spec::{Accept, Address, Bind};
+use group::Group;
+use socket::queued;
+use socket2::Socket;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::thread;
 use std::time::{Duration, Instant};
-
-/// How long the kernel holds back a connection on which the client has not sent anything yet.
-const DEFER_LONGEST: Duration = Duration::from_secs(1);
 
 /// How long to wait for an address that is taken. The workers of a master that was killed give
 /// theirs up once they have noticed, and a new start right after it must not fail because of that.
 const TAKEN_PATIENCE: Duration = Duration::from_secs(1);
-const TAKEN_PAUSE: Duration = Duration::from_millis(10);
 
 /// What one server listens on.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    pub(crate) addresses: Vec<SocketAddr>,
-    /// One socket per address for each of them.
+    pub(crate) binds: Vec<Bind>,
     pub(crate) slots: u32,
+    pub(crate) options: Options,
+}
+
+/// How it listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Options {
     pub(crate) backlog: u32,
     /// Whether a connection is of interest only once the client has sent something.
     pub(crate) client_speaks_first: bool,
+    /// How TCP addresses are shared; all others are shared by one socket.
+    pub(crate) accept: Accept,
+    pub(crate) v6only: bool,
+    /// Who may connect to unix sockets with a file.
+    pub(crate) access: Access,
 }
 
 /// The sockets of one server.
 ///
-/// None is ever closed while it lives: a slot that is not needed any more is steered away from and
-/// waits, with its sockets, until it is.
+/// Those of an address stay open until it is [removed](Self::remove): a slot that is not needed any
+/// more is steered away from and waits, with its sockets, until it is. Dropping this only closes
+/// them, so that a child may; [`remove_files`](Self::remove_files) is for the master.
 #[derive(Debug)]
 pub(crate) struct Listeners {
-    addresses: Vec<SocketAddr>,
-    backlog: u32,
-    client_speaks_first: bool,
-    /// For each slot a socket per address. In the group of an address its index is the slot.
-    slots: Vec<Vec<TcpListener>>,
+    options: Options,
+    groups: Vec<Group>,
+    /// Those of the groups.
+    addresses: Vec<Address>,
+    slots: u32,
     /// The slots that new connections go to.
     steered: Vec<u32>,
 }
 
-/// An address that could not be bound, and why.
-#[derive(Debug)]
-pub(crate) struct BindError {
-    pub(crate) address: SocketAddr,
-    pub(crate) error: io::Error,
-}
-
 impl Listeners {
-    /// Binds every address for every slot, or says of each address that failed why.
+    /// Binds every address for every slot, or says of each that failed why.
     pub(crate) fn bind(request: &Request) -> Result<Self, Vec<BindError>> {
         let mut listeners = Self {
+            options: request.options.clone(),
+            groups: Vec::new(),
             addresses: Vec::new(),
-            backlog: request.backlog,
-            client_speaks_first: request.client_speaks_first,
-            slots: (0..request.slots).map(|_| Vec::new()).collect(),
+            slots: request.slots,
             steered: (0..request.slots).collect(),
         };
-        let mut errors = Vec::new();
-        let deadline = Instant::now() + TAKEN_PATIENCE;
-        for &address in &request.addresses {
-            if let Err(error) = listeners.add(address, deadline) {
-                errors.push(BindError { address, error });
-            }
-        }
-        if errors.is_empty() { Ok(listeners) } else { Err(errors) }
+        listeners.add(&request.binds)?;
+        Ok(listeners)
     }
 
-    /// Binds one address for every slot. Port 0 becomes the same free port for all.
-    fn add(&mut self, address: SocketAddr, deadline: Instant) -> io::Result<()> {
-        // Another program's socket with SO_REUSEPORT would let ours join its group and take a
-        // share of its connections; a socket without the option tells whether there is one.
-        let probe = socket(address)?;
-        while let Err(error) = probe.bind(&address.into()) {
-            if error.kind() != io::ErrorKind::AddrInUse || Instant::now() >= deadline {
-                return Err(error);
+    /// Binds more addresses for every slot: all, or none of them. Of each that failed the error
+    /// says why.
+    pub(crate) fn add(&mut self, binds: &[Bind]) -> Result<(), Vec<BindError>> {
+        let deadline = Instant::now() + TAKEN_PATIENCE;
+        let mut added = Vec::new();
+        let mut errors = Vec::new();
+        for bind in binds {
+            match self.open(bind, deadline) {
+                Ok(groups) => added.extend(groups),
+                Err(error) => errors.push(BindError::new(bind, error)),
             }
-            thread::sleep(TAKEN_PAUSE);
         }
-        let address = probe.local_addr()?.as_socket().unwrap_or(address);
-        drop(probe);
-        for slot in 0..self.slots.len() {
-            let listener = self.listen(address)?;
-            self.slots[slot].push(listener);
+        if errors.is_empty() {
+            self.groups.extend(added);
+            self.update_addresses();
+            Ok(())
+        } else {
+            remove_files_of(&added);
+            Err(errors)
         }
-        self.addresses.push(address);
-        Ok(())
+    }
+
+    /// Closes the sockets of these addresses; a worker that has one keeps it. What was inherited
+    /// is not to be had again.
+    pub(crate) fn remove(&mut self, binds: &[Bind]) {
+        let removed = self.matching(binds, true);
+        let mut all = std::mem::take(&mut self.groups).into_iter().enumerate();
+        let (removed, kept): (Vec<_>, Vec<_>) =
+            all.by_ref().partition(|(index, _)| removed.contains(index));
+        self.groups = kept.into_iter().map(|(_, group)| group).collect();
+        let removed: Vec<_> = removed.into_iter().map(|(_, group)| group).collect();
+        remove_files_of(&removed);
+        self.update_addresses();
+    }
+
+    /// Applies other options to the addresses that are there, as far as they can be changed, and
+    /// to those that are yet to come.
+    pub(crate) fn configure(&mut self, options: Options) -> io::Result<()> {
+        self.options = options;
+        self.groups.iter().try_for_each(|group| group.configure(&self.options))
     }
 
     /// Makes sure that there are at least so many slots. No connection goes to a new one before it
@@ -101,125 +124,118 @@ impl Listeners {
     ///
     /// After an error there are the slots that could be completed.
     pub(crate) fn grow(&mut self, slots: u32) -> io::Result<()> {
-        if slots <= self.slots() {
+        if slots <= self.slots {
             return Ok(());
         }
         self.pin()?;
-        for _ in self.slots()..slots {
+        for _ in self.slots..slots {
             // If one of these fails, those that go are the last of their groups, and no socket
             // takes the index of another.
-            let sockets = self.addresses.iter().map(|address| self.listen(*address));
-            let sockets = sockets.collect::<io::Result<_>>()?;
-            self.slots.push(sockets);
+            let sockets = self.groups.iter().map(|group| group.another(&self.options));
+            let sockets: Vec<_> = sockets.collect::<io::Result<_>>()?;
+            for (group, socket) in self.groups.iter_mut().zip(sockets) {
+                if let Some(socket) = socket {
+                    group.push(socket);
+                }
+            }
+            self.slots += 1;
         }
         Ok(())
     }
 
-    /// Takes the sockets of one slot out; for the worker in that slot, which drops the others.
-    pub(crate) fn take(&mut self, slot: u32) -> Vec<Listener> {
-        let slot = usize::try_from(slot).ok().and_then(|slot| self.slots.get_mut(slot));
-        let sockets = slot.map(std::mem::take).unwrap_or_default();
-        sockets.into_iter().map(|socket| Listener::new(socket.into(), false)).collect()
+    /// The sockets of a slot for these addresses, in the order in which they were bound; for the
+    /// worker in that slot. All others are closed.
+    pub(crate) fn take(self, slot: u32, binds: &[Bind]) -> Vec<Listener> {
+        let wanted = self.matching(binds, false);
+        let groups = self.groups.into_iter().enumerate();
+        let groups = groups.filter(|(index, _)| wanted.contains(index));
+        groups.filter_map(|(_, group)| group.into_listener(slot)).collect()
     }
 
-    /// What was bound, with the real port where 0 was asked for.
-    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+    /// Removes the files of unix sockets, if they are still those of ours: the last thing that is
+    /// done with them.
+    pub(crate) fn remove_files(&self) {
+        remove_files_of(&self.groups);
+    }
+
+    /// Which of these are not bound. Each stands for one address: of two that are the same, one
+    /// may be missing.
+    pub(crate) fn missing(&self, binds: &[Bind]) -> Vec<Bind> {
+        let mut there: Vec<_> = self.groups.iter().map(|group| &group.bind).collect();
+        let mut missing = binds.to_vec();
+        missing.retain(|bind| match there.iter().position(|it| *it == bind) {
+            Some(index) => {
+                there.swap_remove(index);
+                false
+            }
+            None => true,
+        });
+        missing
+    }
+
+    /// What is listened on, with the real port where 0 was asked for.
+    pub(crate) fn addresses(&self) -> &[Address] {
         &self.addresses
     }
 
-    /// How many slots have sockets, whether connections go there or not.
+    /// How many slots there are, whether connections go there or not.
     pub(crate) fn slots(&self) -> u32 {
-        self.slots.len() as u32
+        self.slots
     }
 
-    /// The sockets of one slot. One is readable while a connection waits there, so that whoever
-    /// watches a slot without a worker has no need to ask again and again.
-    pub(crate) fn sockets(&self, slot: u32) -> &[TcpListener] {
-        let slot = usize::try_from(slot).ok().and_then(|slot| self.slots.get(slot));
-        slot.map_or(&[], Vec::as_slice)
+    /// The sockets that only one slot has. One is readable while a connection waits there, so that
+    /// whoever watches a slot without a worker has no need to ask again and again.
+    pub(crate) fn sockets(&self, slot: u32) -> impl Iterator<Item = &Socket> {
+        self.groups.iter().filter_map(move |group| group.of_slot(slot))
     }
 
     /// How many connections wait in one slot to be accepted, on all addresses.
     #[cfg(test)]
     pub(super) fn queued(&self, slot: u32) -> io::Result<u32> {
-        self.sockets(slot).iter().map(queued).sum()
+        self.sockets(slot).map(queued).sum()
     }
 
-    /// How many connections wait in all slots to be accepted.
+    /// How many connections wait to be accepted.
     pub(crate) fn total_queued(&self) -> io::Result<u32> {
-        self.slots.iter().flatten().map(queued).sum()
+        self.groups.iter().flat_map(Group::sockets).map(queued).sum()
     }
 
-    /// One more socket for an address that is bound already.
-    fn listen(&self, address: SocketAddr) -> io::Result<TcpListener> {
-        let socket = socket(address)?;
-        socket.set_reuse_port(true)?;
-        socket.bind(&address.into())?;
-        // Accepted sockets inherit both (tcp(7)).
-        socket.set_tcp_nodelay(true)?;
-        socket.set_keepalive(true)?;
-        socket.listen(self.backlog.try_into().unwrap_or(i32::MAX))?;
-        if self.client_speaks_first {
-            defer_accept(&socket, DEFER_LONGEST)?;
+    fn open(&self, bind: &Bind, deadline: Instant) -> io::Result<Vec<Group>> {
+        let groups = Group::open(bind, &self.options, self.slots, deadline)?;
+        if self.steered.len() != self.slots as usize {
+            for group in &groups {
+                self.pin_group(group)?;
+            }
         }
-        Ok(socket.into())
+        Ok(groups)
+    }
+
+    /// The groups of these, by their indices. Each stands for one address, the first that is left
+    /// or the last, and for all sockets of a service manager.
+    fn matching(&self, binds: &[Bind], from_the_end: bool) -> Vec<usize> {
+        let mut left = binds.to_vec();
+        let mut indices: Vec<_> = (0..self.groups.len()).collect();
+        if from_the_end {
+            indices.reverse();
+        }
+        indices.retain(|index| {
+            let bind = &self.groups[*index].bind;
+            let Some(at) = left.iter().position(|it| it == bind) else {
+                return false;
+            };
+            if !matches!(bind, Bind::Systemd(_)) {
+                left.swap_remove(at);
+            }
+            true
+        });
+        indices
+    }
+
+    fn update_addresses(&mut self) {
+        self.addresses = self.groups.iter().map(|group| group.address.clone()).collect();
     }
 }
 
-fn socket(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        // `[::]` and `0.0.0.0` are two addresses, whatever net.ipv6.bindv6only says.
-        socket.set_only_v6(true)?;
-    }
-    Ok(socket)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::TcpStream;
-
-    fn request(addresses: &[&str], slots: u32) -> Request {
-        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        Request { addresses, slots, backlog: 16, client_speaks_first: false }
-    }
-
-    #[test]
-    fn every_slot_has_its_socket_on_the_same_port() {
-        let mut listeners = Listeners::bind(&request(&["127.0.0.1:0", "[::1]:0"], 3)).unwrap();
-        let addresses = listeners.addresses().to_vec();
-        for slot in 0..3 {
-            let bound: Vec<_> =
-                listeners.take(slot).iter().map(|l| l.address().unwrap().ip().unwrap()).collect();
-            assert_eq!(bound, addresses);
-        }
-        assert!(listeners.take(3).is_empty());
-    }
-
-    #[test]
-    fn a_port_of_another_socket_is_refused_even_if_that_one_would_share() {
-        for shares in [false, true] {
-            let other = socket("127.0.0.1:0".parse().unwrap()).unwrap();
-            other.set_reuse_port(shares).unwrap();
-            other.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
-            other.listen(1).unwrap();
-            let taken = other.local_addr().unwrap().as_socket().unwrap();
-            let errors =
-                Listeners::bind(&request(&["127.0.0.1:0", &taken.to_string()], 2)).unwrap_err();
-            assert_eq!(errors.len(), 1);
-            assert_eq!(errors[0].address, taken);
-            assert_eq!(errors[0].error.kind(), io::ErrorKind::AddrInUse);
-        }
-    }
-
-    #[test]
-    fn connections_wait_in_the_master_without_any_worker() {
-        let listeners = Listeners::bind(&request(&["127.0.0.1:0"], 2)).unwrap();
-        for _ in 0..8 {
-            TcpStream::connect(listeners.addresses()[0]).unwrap();
-        }
-    }
+fn remove_files_of(groups: &[Group]) {
+    groups.iter().filter_map(|group| group.file.as_ref()).for_each(|file| file.remove());
 }

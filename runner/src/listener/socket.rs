@@ -1,8 +1,8 @@
 //! A listening socket, as a worker gets it.
 
-use crate::os::tcp::queued;
+use crate::os::{tcp, unix_queue};
 use crate::spec::Address;
-use socket2::{SockAddr, Socket};
+use socket2::{Domain, SockAddr, Socket};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -39,6 +39,11 @@ impl Listener {
         let (socket, peer) = self.socket.accept()?;
         Ok((socket, address_of(&peer)))
     }
+}
+
+/// How many connections wait to be accepted.
+pub(super) fn queued(socket: &Socket) -> io::Result<u32> {
+    if socket.domain()? == Domain::UNIX { unix_queue::queued(socket) } else { tcp::queued(socket) }
 }
 
 /// The address as people write it.

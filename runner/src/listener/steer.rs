@@ -1,7 +1,8 @@
 //! Which slots new connections go to.
 
 use super::Listeners;
-use crate::os::reuseport::{Program, detach_program};
+use super::group::Group;
+use crate::os::reuseport::Program;
 use std::io;
 use std::time::Duration;
 
@@ -26,43 +27,30 @@ impl Listeners {
         }
         debug_assert!(live.iter().all(|slot| *slot < self.slots()), "{live:?} in {self:?}");
         live.clone_into(&mut self.steered);
-        if live.len() == self.slots.len() {
-            // The kernel spreads them as well, and has no program to run.
-            return self.choose_by(None);
-        }
-        self.choose_by(Some(&Program::random_among(live)))
+        let program = (live.len() != self.slots as usize).then(|| Program::random_among(live));
+        // Without one the kernel spreads them as well, and has no program to run.
+        self.groups.iter().try_for_each(|group| group.choose_by(program.as_ref()))
     }
 
     /// Keeps connections from slots that are yet to come.
     pub(super) fn pin(&self) -> io::Result<()> {
-        self.choose_by(Some(&Program::random_among(&self.steered)))
+        self.groups.iter().try_for_each(|group| self.pin_group(group))
     }
 
-    fn choose_by(&self, program: Option<&Program>) -> io::Result<()> {
-        // Any socket of a group stands for all.
-        for socket in self.sockets(0) {
-            match program {
-                Some(program) => program.attach(socket)?,
-                None => detach_program(socket)?,
-            }
-        }
-        Ok(())
+    /// Lets new connections to a group go where they go in all others.
+    pub(super) fn pin_group(&self, group: &Group) -> io::Result<()> {
+        group.choose_by(Some(&Program::random_among(&self.steered)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::listener::Request;
+    use crate::listener::tests::{ip, request};
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use socket2::{Domain, Socket, Type};
     use std::net::{SocketAddr, TcpStream};
     use std::os::fd::AsFd;
-
-    fn request(addresses: &[&str], slots: u32) -> Request {
-        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        Request { addresses, slots, backlog: 1024, client_speaks_first: false }
-    }
 
     fn bind(address: &str, slots: u32) -> Listeners {
         Listeners::bind(&request(&[address], slots)).unwrap()
@@ -71,14 +59,15 @@ mod tests {
     /// How many connections wait in each slot; they are gone after that.
     fn take_queued(listeners: &Listeners) -> Vec<u32> {
         let queued = (0..listeners.slots()).map(|slot| listeners.queued(slot).unwrap()).collect();
-        while listeners.slots.iter().flatten().any(|socket| socket.accept().is_ok()) {}
+        while listeners.groups.iter().flat_map(Group::sockets).any(|it| it.accept().is_ok()) {}
         assert_eq!(listeners.total_queued().unwrap(), 0);
         queued
     }
 
     /// Makes so many connections to each address and says how many of them each slot has got.
     fn spread(listeners: &Listeners, connections: u32) -> Vec<u32> {
-        for address in listeners.addresses() {
+        for index in 0..listeners.addresses().len() {
+            let address = ip(listeners, index);
             for _ in 0..connections {
                 TcpStream::connect(address).unwrap();
             }
@@ -169,7 +158,7 @@ mod tests {
             client = socket.local_addr().unwrap().as_socket().unwrap();
             // It resets the connection when it is closed, so that the port is free at once.
             socket.set_linger(Some(Duration::ZERO)).unwrap();
-            socket.connect(&listeners.addresses()[0].into()).unwrap();
+            socket.connect(&ip(listeners, 0).into()).unwrap();
         }
         take_queued(listeners).iter().filter(|queued| **queued > 0).count()
     }
@@ -178,13 +167,15 @@ mod tests {
     /// slot was steered away from; there is something to wait for, and it is counted.
     #[test]
     fn who_comes_late_is_noticed() {
-        let request = Request { client_speaks_first: true, ..request(&["127.0.0.1:0"], 2) };
+        let mut request = request(&["127.0.0.1:0"], 2);
+        request.options.client_speaks_first = true;
         let mut listeners = Listeners::bind(&request).unwrap();
         listeners.steer(&[0]).unwrap();
-        let _late = TcpStream::connect(listeners.addresses()[0]).unwrap();
+        let _late = TcpStream::connect(ip(&listeners, 0)).unwrap();
         listeners.steer(&[1]).unwrap();
         assert_eq!(listeners.queued(0).unwrap(), 0);
-        let mut sockets = [PollFd::new(listeners.sockets(0)[0].as_fd(), PollFlags::POLLIN)];
+        let mut sockets =
+            [PollFd::new(listeners.groups[0].sockets()[0].as_fd(), PollFlags::POLLIN)];
         let patience = PollTimeout::try_from(Listeners::LATEST_ARRIVAL).unwrap();
         assert_eq!(poll(&mut sockets, patience), Ok(1), "it comes later");
         assert_eq!(listeners.queued(0).unwrap(), 1);

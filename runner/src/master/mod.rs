@@ -18,6 +18,7 @@ mod report;
 mod run;
 mod spawn;
 mod start;
+mod steering;
 mod vitals;
 mod wait;
 

@@ -5,16 +5,17 @@ use super::errors::Errors;
 use super::logs::Streams;
 use crate::config::{Config, MasterConfig, SOCKET_PATH_MAX, ServerConfig, Sourced};
 use crate::control::control_path;
-use crate::listener::{BindError, Listeners, Request};
+use crate::listener::{Listeners, Options, Request};
 use crate::os::daemon;
 use crate::os::local::LocalListener;
 use crate::os::pidfile::{PidFile, PidFileError};
+use crate::os::privilege::{find_gid, find_uid};
+use crate::os::socket_file::Access;
 use crate::os::stdio::Stdio;
 use crate::server::{Limits, Serve};
 use crate::spec::Kind;
 use crate::worker::Confinement;
 use nix::sys::stat::{Mode, umask};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,6 +62,9 @@ pub(crate) fn prepare(config: Config, serve: Vec<Arc<dyn Serve>>) -> Result<Prep
     if errors.is_empty() {
         Ok(Prepared { config: master, servers, stdio, pid_file, control })
     } else {
+        for server in servers {
+            server.listeners.remove_files();
+        }
         if let Some(control) = control {
             control.remove();
         }
@@ -81,15 +85,13 @@ fn prepare_server(
     let stdio = Streams::of_server(&config).open(errors);
     let confinement = confine(&key, settings, errors);
     let request = Request {
-        addresses: settings.bind.value.clone(),
+        binds: settings.bind.value.clone(),
         slots: settings.workers.value.initial(),
-        backlog: settings.backlog.value,
-        client_speaks_first: config.kind == Kind::Http,
+        options: listen_options(&key, &config, errors),
     };
     let listeners = Listeners::bind(&request).map_err(|failures| {
-        for BindError { address, error } in failures {
-            let problem = format!("cannot listen on {address}: {}", explain_bind(&error));
-            errors.push(&format!("{key}.bind"), problem, &settings.bind.origin);
+        for failure in failures {
+            errors.push(&format!("{key}.bind"), failure, &settings.bind.origin);
         }
     });
     let limits = Limits {
@@ -100,6 +102,25 @@ fn prepare_server(
     };
     let listeners = listeners.ok()?;
     Some(Server { config, serve, limits, listeners, confinement, stdio })
+}
+
+/// How the server listens; who may connect is looked up.
+fn listen_options(key: &str, config: &ServerConfig, errors: &mut Errors) -> Options {
+    let settings = &config.settings;
+    let owner = settings.owner.as_ref().and_then(|owner| {
+        errors.keep(&format!("{key}.owner"), &owner.origin, find_uid(&owner.value))
+    });
+    let group_owner = settings.group_owner.as_ref().and_then(|group| {
+        errors.keep(&format!("{key}.group_owner"), &group.origin, find_gid(&group.value))
+    });
+    let mode = settings.mode.as_ref().map_or(Access::PRIVATE.mode, |mode| mode.value);
+    Options {
+        backlog: settings.backlog.value,
+        client_speaks_first: config.kind == Kind::Http,
+        accept: settings.accept.value,
+        v6only: settings.v6only.value,
+        access: Access { mode, uid: owner, gid: group_owner },
+    }
 }
 
 /// Goes to the directory to work in. Every path is absolute by now.
@@ -151,15 +172,4 @@ fn listen_for_control(path: &Sourced<PathBuf>, errors: &mut Errors) -> Option<Lo
         LocalListener::bind(&path.value).map_err(explain)
     };
     errors.keep("master.control", &path.origin, listener)
-}
-
-fn explain_bind(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "another program listens there already".to_owned(),
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
-        io::ErrorKind::PermissionDenied => {
-            format!("not permitted: {error}; a port below 1024 needs root or CAP_NET_BIND_SERVICE")
-        }
-        _ => error.to_string(),
-    }
 }

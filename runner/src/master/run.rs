@@ -31,8 +31,8 @@ pub(super) struct MasterProcess {
     pub(super) hooks: Box<dyn Hooks>,
     pub(super) info: Master,
     pub(super) title: Option<Title>,
-    /// The program, if workers are made by executing it.
-    pub(super) image: Option<Image>,
+    /// The program that runs here.
+    pub(super) image: Image,
     /// None in a child only, which closes them.
     pub(super) signals: Option<Signals>,
     pub(super) pid_file: Option<PidFile>,
@@ -70,9 +70,12 @@ impl MasterProcess {
                 self.supervisor.poll_timeout(),
                 self.flood.due(),
                 control.and_then(Control::deadline),
+                self.loans_due(),
             ];
             let timeout = deadlines.into_iter().flatten().min().map(|at| at.saturating_sub(now));
-            match self.signals.as_ref().map(|signals| wait(signals, &self.live, control, timeout)) {
+            let orphans = self.orphans();
+            let waited = |signals| wait(signals, &self.live, control, &orphans, timeout);
+            match self.signals.as_ref().map(waited) {
                 Some(Ok(happened)) => self.look(&happened),
                 // Without poll(2) there is no supervision; the workers notice that we are gone.
                 Some(Err(error)) => {
@@ -105,6 +108,7 @@ impl MasterProcess {
             self.look_at(*pid);
         }
         self.check_reopened();
+        self.rescue(&happened.orphans);
         if happened.control {
             self.serve_control();
         }
@@ -126,17 +130,6 @@ impl MasterProcess {
         }
     }
 
-    /// Keeps new connections from slots in which nobody serves; before anything is forked, which
-    /// takes its time.
-    fn steer(&mut self) {
-        for (index, server) in self.servers.iter_mut().enumerate() {
-            if let Err(error) = server.listeners.steer(&self.supervisor.serving(index)) {
-                let server = &server.config.name.value;
-                tracing::warn!(server, %error, "connections go to slots without a worker as well");
-            }
-        }
-    }
-
     pub(super) fn look_at(&mut self, pid: i32) {
         let Some(worker) = self.live.get_mut(&pid) else {
             return;
@@ -146,7 +139,13 @@ impl MasterProcess {
         let words = worker.listen();
         for word in words {
             match word {
-                Word::Ready => self.tell(Event::Ready { pid: Pid(pid) }),
+                Word::Ready => {
+                    self.live.entry(pid).and_modify(|worker| worker.serves = true);
+                    self.tell(Event::Ready { pid: Pid(pid) });
+                }
+                // It is looked at before every wait.
+                Word::Filled => {}
+                Word::Rescued(connections) => self.rescued(pid, connections),
                 Word::Failed { reason, retry } => {
                     self.tell(Event::Failed { pid: Pid(pid), reason, retry });
                 }
@@ -225,16 +224,18 @@ impl MasterProcess {
         self.spawn(slot, generation).map_err(|error| error.to_string())
     }
 
-    fn signal(&self, pid: Pid, how: Leave) {
+    fn signal(&mut self, pid: Pid, how: Leave) {
         let signal = match how {
             Leave::Drain => Signal::QUIT,
             Leave::Stop => Signal::TERM,
             Leave::Abort => Signal::ABORT,
             Leave::Kill => Signal::KILL,
         };
-        if let Some(worker) = self.live.get(&pid.0)
-            && let Err(error) = worker.child.signal(signal)
-        {
+        let Some(worker) = self.live.get_mut(&pid.0) else {
+            return;
+        };
+        worker.serves = false;
+        if let Err(error) = worker.child.signal(signal) {
             tracing::error!(pid = pid.0, %error, "cannot signal a worker");
         }
     }
@@ -246,6 +247,9 @@ impl MasterProcess {
             control.close("the program has stopped");
         }
         self.report_all_left_out();
+        for server in &self.servers {
+            server.listeners.remove_files();
+        }
         if let Some(pid_file) = self.pid_file.take() {
             pid_file.remove();
         }

@@ -5,6 +5,7 @@ use super::run::MasterProcess;
 use crate::os::fork::{self, ForkError};
 use crate::scoreboard::Row;
 use crate::server::Identity;
+use crate::spec::Spawn;
 use crate::supervisor::{Generation, SlotId};
 use crate::worker::{self, Kit, Orders, Seed};
 use std::os::unix::net::UnixStream;
@@ -24,16 +25,16 @@ impl MasterProcess {
             };
             drop(ours);
             let seed = self.take_seed(slot, generation, theirs, row.clone(), master_pid);
-            match &self.image {
-                Some(image) => worker::execute(seed, slot.server, image),
-                None => worker::run(seed, || Ok(())),
+            match self.config.spawn.value {
+                Spawn::Exec => worker::execute(seed, slot.server, &self.image),
+                Spawn::Fork => worker::run(seed, || Ok(())),
             }
         })?;
         let Some((ours, _theirs)) = ends else {
             return Err(ForkError::Refused(std::io::ErrorKind::Other.into()));
         };
         let pid = child.pid();
-        self.live.insert(pid, LiveWorker::new(child, slot.server, ours, row));
+        self.live.insert(pid, LiveWorker::new(child, slot, ours, row));
         Ok(pid)
     }
 
@@ -47,7 +48,7 @@ impl MasterProcess {
         master_pid: i32,
     ) -> Seed {
         let mut servers = std::mem::take(&mut self.servers);
-        let mut server = servers.swap_remove(slot.server);
+        let server = servers.swap_remove(slot.server);
         drop(servers);
         self.live.clear();
         self.signals.take();
@@ -65,7 +66,7 @@ impl MasterProcess {
             heartbeat_timeout: settings.heartbeat_timeout.value,
             max_requests: settings.max_requests.map(|most| most.value),
         };
-        let listeners = server.listeners.take(slot.slot);
+        let listeners = server.listeners.take(slot.slot, &settings.bind.value);
         let kit = Kit { listeners, channel, row, stdio: server.stdio };
         Seed { orders, kit, serve: server.serve, title: self.title }
     }

@@ -40,7 +40,7 @@ struct Claims {
 /// What the process has become.
 struct Outfit {
     signals: Signals,
-    image: Option<Image>,
+    image: Image,
     title: Option<Title>,
 }
 
@@ -56,6 +56,9 @@ pub(crate) fn run(
     match begin(&mut prepared, &*hooks, &mut claims) {
         Ok(outfit) => Ok(MasterProcess::new(prepared, hooks, outfit, claims).run()),
         Err(reason) => {
+            for server in &prepared.servers {
+                server.listeners.remove_files();
+            }
             claims.give_back(&reason);
             Err(reason)
         }
@@ -100,10 +103,7 @@ fn begin(
 
 fn equip(prepared: &mut Prepared, hooks: &dyn Hooks, signals: Signals) -> Result<Outfit> {
     let config = &prepared.config;
-    let image = match config.spawn.value {
-        Spawn::Fork => None,
-        Spawn::Exec => Some(Image::of_this_process()?),
-    };
+    let image = Image::of_this_process()?;
     let title = Title::prepare();
     let name = format!("{}: master", config.name.value);
     title::name_process(&name);
@@ -113,7 +113,7 @@ fn equip(prepared: &mut Prepared, hooks: &dyn Hooks, signals: Signals) -> Result
     log_listeners(&prepared.servers);
     let stdio = std::mem::take(&mut prepared.stdio);
     if config.daemonize.value { fill(stdio)? } else { stdio }.redirect()?;
-    if image.is_none() {
+    if config.spawn.value == Spawn::Fork {
         call_hook("preload", Some(&signals), || hooks.preload())?;
     }
     Ok(Outfit { signals, image, title })

@@ -1,4 +1,5 @@
-//! What goes through an exec: a text, and open descriptors that it names by their numbers.
+//! What goes through an exec: an errand, which says what the program is executed for, a text, and
+//! open descriptors that the text names by their numbers.
 
 use super::fork::check_threads;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -9,18 +10,21 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-/// The environment variable that holds the number of the descriptor with the text.
-pub(crate) const VARIABLE: &str = "RUNNER_HAND_OVER";
+/// The environment variable that holds the errand and the number of the descriptor with the text,
+/// as in `worker:7`.
+pub(super) const VARIABLE: &str = "RUNNER_HAND_OVER";
 
 /// The longest text, in bytes.
 const LENGTH_MAX: u64 = 16 << 20;
 
-/// Puts the text into a file without a name, to be handed over.
-pub(crate) fn write(text: &str) -> io::Result<OwnedFd> {
+/// Puts the text into a file without a name, which stays open through an exec. The number is that of
+/// its descriptor.
+pub(crate) fn write(text: &str) -> io::Result<(OwnedFd, RawFd)> {
     let mut file = File::from(memfd_create("runner hand-over", MemfdFlags::CLOEXEC)?);
     file.write_all(text.as_bytes())?;
     file.rewind()?;
-    Ok(file.into())
+    let number = keep(&file)?;
+    Ok((file.into(), number))
 }
 
 /// Lets the descriptor stay open through an exec. Returns the number that it has then.
@@ -30,9 +34,16 @@ pub(crate) fn keep(descriptor: impl AsFd) -> io::Result<RawFd> {
     Ok(descriptor.as_raw_fd())
 }
 
+/// Closes the descriptor in an exec again, which did not happen.
+pub(crate) fn withhold(descriptor: impl AsFd) {
+    // It fails for no descriptor that is open.
+    let _ = set_close_on_exec(descriptor.as_fd(), true);
+}
+
 /// What the process image before this one has handed over.
 #[derive(Debug)]
 pub(crate) struct HandedOver {
+    errand: String,
     text: String,
     taken: BTreeSet<RawFd>,
 }
@@ -41,17 +52,24 @@ impl HandedOver {
     /// Takes it, if there is any, and takes the variable out of the environment, so that programs
     /// started from here do not see it.
     pub(crate) fn receive() -> Option<io::Result<Self>> {
-        let number = env::var_os(VARIABLE)?;
-        let number = number.to_str().and_then(|number| number.parse().ok());
-        Some(forget_variable().and_then(|()| Self::read(number)))
+        let value = env::var_os(VARIABLE)?;
+        let value = value.to_string_lossy();
+        Some(forget_variable().and_then(|()| Self::read(&value)))
     }
 
-    fn read(number: Option<RawFd>) -> io::Result<Self> {
-        let mut handed_over = Self { text: String::new(), taken: BTreeSet::new() };
-        let number = number.ok_or(io::ErrorKind::InvalidInput)?;
+    fn read(value: &str) -> io::Result<Self> {
+        let (errand, number) = value.split_once(':').ok_or(io::ErrorKind::InvalidInput)?;
+        let number = number.parse().map_err(|_| io::ErrorKind::InvalidInput)?;
+        let (errand, text) = (errand.to_owned(), String::new());
+        let mut handed_over = Self { errand, text, taken: BTreeSet::new() };
         let file = File::from(handed_over.take(number)?);
         file.take(LENGTH_MAX).read_to_string(&mut handed_over.text)?;
         Ok(handed_over)
+    }
+
+    /// What the program was executed for.
+    pub(crate) fn errand(&self) -> &str {
+        &self.errand
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -94,9 +112,10 @@ mod tests {
     fn a_text_and_a_descriptor_are_taken_once() {
         let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
         let far = keep(&far).map(|_| far.into_raw_fd()).unwrap();
-        let text = write("the text").unwrap().into_raw_fd();
-        let mut handed_over = HandedOver::read(Some(text)).unwrap();
-        assert_eq!(handed_over.text(), "the text");
+        let (file, number) = write("the text").unwrap();
+        std::mem::forget(file);
+        let mut handed_over = HandedOver::read(&format!("errand:{number}")).unwrap();
+        assert_eq!((handed_over.errand(), handed_over.text()), ("errand", "the text"));
         drop(handed_over.take(far).unwrap());
         assert_eq!((&near).read(&mut [0]).unwrap(), 0);
         assert!(handed_over.take(far).is_err());
@@ -104,8 +123,8 @@ mod tests {
 
     #[test]
     fn what_is_not_open_is_refused() {
-        for number in [None, Some(-1), Some(0), Some(2), Some(1 << 20)] {
-            assert!(HandedOver::read(number).is_err(), "{number:?}");
+        for value in ["", "7", "a:", "a:b", "a:-1", "a:0", "a:2", "a:1048576"] {
+            assert!(HandedOver::read(value).is_err(), "{value:?}");
         }
     }
 }

@@ -9,9 +9,18 @@ use std::io;
 ///
 /// To be called after the last change of user: that clears the request (prctl(2)).
 pub(crate) fn drain_when_parent_dies(parent: i32) -> io::Result<()> {
-    prctl::set_pdeathsig(Signal::SIGQUIT)?;
+    signal_when_parent_dies(Signal::SIGQUIT, parent)
+}
+
+/// The same for KILL, which no program can miss.
+pub(crate) fn end_when_parent_dies(parent: i32) -> io::Result<()> {
+    signal_when_parent_dies(Signal::SIGKILL, parent)
+}
+
+fn signal_when_parent_dies(signal: Signal, parent: i32) -> io::Result<()> {
+    prctl::set_pdeathsig(signal)?;
     if getppid() != Pid::from_raw(parent) {
-        return Err(io::Error::other("the master ended while this worker started"));
+        return Err(io::Error::other("the master has ended meanwhile"));
     }
     Ok(())
 }

@@ -52,6 +52,21 @@ pub(crate) fn find_group(name: &str) -> Result<Gid, String> {
     Ok(group.gid)
 }
 
+/// The uid of a user, by name or number as chown(1) takes them.
+pub(crate) fn find_uid(user: &str) -> Result<u32, String> {
+    number_or(user, find_user(user).map(|account| account.uid.as_raw()))
+}
+
+/// The gid of a group, by name or number.
+pub(crate) fn find_gid(group: &str) -> Result<u32, String> {
+    number_or(group, find_group(group).map(Gid::as_raw))
+}
+
+/// The largest number is none: it leaves everything as it is (chown(2)).
+fn number_or(text: &str, found: Result<u32, String>) -> Result<u32, String> {
+    found.or_else(|error| text.parse().ok().filter(|id| *id != u32::MAX).ok_or(error))
+}
+
 impl Account {
     /// Itself, with its own primary group or another one, and the groups it is a member of.
     pub(crate) fn identity(&self, group: Option<Gid>) -> Result<Identity, String> {

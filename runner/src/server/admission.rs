@@ -1,14 +1,16 @@
 //! A connection from its acceptance to its end, whatever its protocol.
 
+use super::client::Client;
+use super::room::{Place, Room};
 use super::run::Limits;
+use super::stream::Stream;
 use super::worker::sealed::Connection as _;
 use super::worker::{Connection, Worker};
 use super::{Lifecycle, catch_panic};
 use crate::error::{Error, Result};
+use crate::spec::Address;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
@@ -27,12 +29,7 @@ pub(crate) trait Protocol: Send + Sync + 'static {
 
     fn new(handler: Arc<Self::Handler>, worker: Worker, limits: Limits) -> Self;
 
-    fn open(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        local: SocketAddr,
-    ) -> (Self::Conn, Self::Io);
+    fn open(&self, stream: Stream, client: Client) -> (Self::Conn, Self::Io);
 
     /// Fires `connect` and what follows from it, until either side is done. It ends soon after a
     /// drain has begun.
@@ -55,17 +52,17 @@ pub(crate) trait Protocol: Send + Sync + 'static {
 pub(super) struct Admission<P> {
     protocol: P,
     worker: Worker,
-    max_connections: Option<u64>,
+    room: Arc<Room>,
     full_answers: Semaphore,
     tasks: TaskTracker,
 }
 
 impl<P: Protocol> Admission<P> {
-    pub(super) fn new(protocol: P, worker: Worker, max_connections: Option<u64>) -> Self {
+    pub(super) fn new(protocol: P, worker: Worker, room: Arc<Room>) -> Self {
         Self {
             protocol,
             worker,
-            max_connections,
+            room,
             full_answers: Semaphore::new(FULL_ANSWERS_MAX),
             tasks: TaskTracker::new(),
         }
@@ -75,11 +72,25 @@ impl<P: Protocol> Admission<P> {
         &self.worker
     }
 
-    pub(super) fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+    pub(super) fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// Waits until nothing is to be accepted, because the worker is paused or has no room.
+    pub(super) async fn halted(&self) {
+        tokio::select! {
+            () = self.worker.paused() => {}
+            () = self.room.closed() => {}
+        }
+    }
+
+    /// Serves a connection; beyond the limit, only to say so.
+    pub(super) fn admit(self: &Arc<Self>, stream: Stream, peer: Address) {
         self.worker.row().accepted();
         let admission = self.clone();
+        let place = self.room.take();
         self.tasks.spawn(async move {
-            admission.attend(stream, peer).await;
+            admission.attend(stream, peer, place).await;
             admission.worker.row().closed();
         });
     }
@@ -95,18 +106,21 @@ impl<P: Protocol> Admission<P> {
         self.tasks.len()
     }
 
-    async fn attend(&self, stream: TcpStream, peer: SocketAddr) {
-        let Ok(local) = stream.local_addr() else {
+    async fn attend(&self, stream: Stream, peer: Address, place: Option<Place>) {
+        let Ok(local) = stream.local() else {
             return;
         };
         let Some(table) = self.worker.table::<P::Conn>() else {
             return;
         };
-        let (conn, io) = self.protocol.open(stream, peer, local);
-        if table.insert(&conn, self.max_connections) {
+        let client = Client::new(self.worker.clone(), peer, local);
+        let (conn, io) = self.protocol.open(stream, client);
+        if place.is_some() {
+            table.insert(&conn);
             self.until_stopped(self.converse(io, &conn)).await;
             conn.close_now();
             table.remove(&conn);
+            drop(place);
             self.protocol.close(&conn).await;
         } else if let Ok(_permit) = self.full_answers.try_acquire() {
             self.until_stopped(self.protocol.full(io, &conn)).await;

@@ -8,18 +8,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) struct Connections<C>(Mutex<HashMap<u64, C>>);
 
 impl<C: Connection> Connections<C> {
-    /// Adds a connection while fewer than `limit` are open.
-    pub(crate) fn insert(&self, connection: &C, limit: Option<u64>) -> bool {
-        let mut open = self.lock();
-        if limit.is_some_and(|limit| open.len() as u64 >= limit) {
-            return false;
-        }
-        open.insert(connection.number(), connection.clone());
-        true
+    pub(crate) fn insert(&self, connection: &C) {
+        self.lock().insert(connection.client().id, connection.clone());
     }
 
     pub(crate) fn remove(&self, connection: &C) {
-        self.lock().remove(&connection.number());
+        self.lock().remove(&connection.client().id);
     }
 
     pub(crate) fn len(&self) -> usize {

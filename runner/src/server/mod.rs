@@ -1,12 +1,18 @@
 //! The servers that run inside a worker: they know sockets and handlers, and nothing of processes.
 
 mod accept;
+mod acceptor;
 mod admission;
+mod client;
 mod connections;
 pub mod http;
 mod quota;
+mod room;
 mod run;
+mod stream;
 pub mod tcp;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use crate::error::{Error, Result};
@@ -16,7 +22,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 pub(crate) use quota::Quota;
-pub(crate) use run::{Limits, Serve, Session};
+pub(crate) use run::{Call, Limits, Serve, Session, Tell};
 pub use worker::{Connection, Worker};
 pub(crate) use worker::{Identity, Shutdown};
 

@@ -50,9 +50,16 @@ pub(crate) struct Shutdown {
     pub(crate) now: CancellationToken,
     /// Either; each request asks, and a token takes a lock.
     told: Arc<AtomicBool>,
+    /// Soon it will be.
+    lame: Arc<AtomicBool>,
 }
 
 impl Shutdown {
+    /// Go on, and have whoever asks know that this ends soon.
+    pub(crate) fn begin_lame_duck(&self) {
+        self.lame.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn begin_drain(&self) {
         self.told.store(true, Ordering::Relaxed);
         self.drain.cancel();
@@ -68,10 +75,12 @@ impl Shutdown {
 pub trait Connection: sealed::Connection {}
 
 pub(crate) mod sealed {
+    use crate::server::client::Client;
+
     /// Only this crate's connections are listed.
     pub trait Connection: Clone + Send + Sync + 'static {
-        /// Its number in the worker.
-        fn number(&self) -> u64;
+        /// Who it is.
+        fn client(&self) -> &Client;
 
         /// Closes it without regard to what is in flight.
         fn close_now(&self);
@@ -118,6 +127,29 @@ impl Worker {
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.0.shutdown.told.load(Ordering::Relaxed)
+    }
+
+    /// Whether new clients are welcome: what a load balancer wants to know that asks each program
+    /// whether it is to send it any. It turns false when the program begins to stop: for
+    /// `lame_duck` everything is served as before, so that the load balancer notices in time, and
+    /// then the worker drains.
+    ///
+    /// ```
+    /// use runner::Worker;
+    /// use runner::http::{IntoResponse, Response, StatusCode};
+    ///
+    /// /// The answer to `/readyz`.
+    /// fn readiness(worker: &Worker) -> Response {
+    ///     if worker.is_ready() {
+    ///         "ready\n".into_response()
+    ///     } else {
+    ///         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response()
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.is_draining() && !self.0.shutdown.lame.load(Ordering::Relaxed)
     }
 
     /// Stops taking connections, and reading from those of a tcp server, until [`resume`].

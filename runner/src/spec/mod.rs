@@ -1,12 +1,14 @@
 //! What a server and a master are made of: kinds, names and the values of options.
 
 mod address;
+mod bind;
 mod capability;
 mod cores;
 mod limit;
 mod share;
 
 pub use address::{Address, NoAddress};
+pub(crate) use bind::Bind;
 pub use capability::Capability;
 pub use cores::CpuAffinity;
 pub use limit::Limit;
@@ -78,8 +80,12 @@ impl From<RangeInclusive<u32>> for Workers {
 #[non_exhaustive]
 pub enum Accept {
     /// One socket per slot, kept open by the master; the kernel spreads connections over them.
+    ///
+    /// Unix sockets and sockets that were inherited are always [shared](Self::Shared).
     #[default]
     Slots,
+    /// One socket, from which every worker takes connections when it has room for them.
+    Shared,
 }
 
 /// What TERM means to the master.
@@ -121,7 +127,15 @@ impl fmt::Display for ExitStatus {
     }
 }
 
-/// One address or a list of them, each written `IP:PORT` or `[IPv6]:PORT`; port 0 lets the system choose one.
+/// One address or a list of them.
+///
+/// | written | is |
+/// |---|---|
+/// | `IP:PORT`, `[IPv6]:PORT` | TCP; port 0 lets the system choose one |
+/// | `unix:PATH`, `/PATH`, `./PATH` | a unix socket with a file; a relative path starts where the program was started |
+/// | `@NAME` | an abstract unix socket |
+/// | `fd:NUMBER` | a listening socket that was inherited, from 3 on |
+/// | `systemd:NAME` | the sockets that a service manager has passed under this name; all without a name |
 ///
 /// They are checked when the program starts, together with every other option.
 #[derive(Clone, Debug, PartialEq, Eq)]

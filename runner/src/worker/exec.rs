@@ -17,6 +17,9 @@ use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
+/// What the program is executed for.
+pub(crate) const ERRAND: &str = "worker";
+
 /// A worker on its way through an exec, its descriptors by their numbers.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,7 +27,8 @@ struct Parcel {
     /// The how-manieth server of the program.
     server: usize,
     orders: Orders,
-    listeners: Vec<RawFd>,
+    /// Each with whether it is shared.
+    listeners: Vec<(RawFd, bool)>,
     channel: RawFd,
     row: RawFd,
     stdin: Option<RawFd>,
@@ -36,7 +40,7 @@ struct Parcel {
 pub(crate) fn execute(seed: Seed, server: usize, image: &Image) -> u8 {
     let Seed { orders, kit, .. } = seed;
     let error = match hand_over(orders, server, &kit) {
-        Ok(parcel) => image.execute(parcel),
+        Ok(parcel) => image.execute(ERRAND, parcel),
         Err(error) => error,
     };
     fail(&kit.channel, &Error::msg(format!("cannot execute the program again: {error}")))
@@ -48,7 +52,11 @@ fn hand_over(orders: Orders, server: usize, kit: &Kit) -> io::Result<RawFd> {
     let parcel = Parcel {
         server,
         orders,
-        listeners: kit.listeners.iter().map(hand_over::keep).collect::<io::Result<_>>()?,
+        listeners: kit
+            .listeners
+            .iter()
+            .map(|listener| Ok((hand_over::keep(listener)?, listener.is_shared())))
+            .collect::<io::Result<_>>()?,
         channel: hand_over::keep(&kit.channel)?,
         row: hand_over::keep(&kit.row)?,
         stdin: keep(&kit.stdio.stdin)?,
@@ -56,22 +64,14 @@ fn hand_over(orders: Orders, server: usize, kit: &Kit) -> io::Result<RawFd> {
         stderr: keep(&kit.stdio.stderr)?,
     };
     let text = serde_json::to_string(&parcel).map_err(io::Error::other)?;
-    let file = hand_over::write(&text)?;
-    let number = hand_over::keep(&file)?;
+    let (file, number) = hand_over::write(&text)?;
     // It is to stay open for the next image.
     std::mem::forget(file);
     Ok(number)
 }
 
-/// The worker that this process is to be, if it was executed for that; `server` finds its server.
+/// The worker that this process is to be; `server` finds its server.
 pub(crate) fn receive(
-    server: impl FnOnce(usize) -> Option<Arc<dyn Serve>>,
-) -> Option<io::Result<Seed>> {
-    let handed_over = HandedOver::receive()?;
-    Some(handed_over.and_then(|handed_over| unpack(handed_over, server)))
-}
-
-fn unpack(
     mut handed_over: HandedOver,
     server: impl FnOnce(usize) -> Option<Arc<dyn Serve>>,
 ) -> io::Result<Seed> {
@@ -81,7 +81,7 @@ fn unpack(
         listeners: parcel
             .listeners
             .into_iter()
-            .map(|number| Ok(Listener::new(take(number)?.into(), false)))
+            .map(|(number, shared)| Ok(Listener::new(take(number)?.into(), shared)))
             .collect::<io::Result<_>>()?,
         channel: take(parcel.channel)?.into(),
         row: Row::adopt(take(parcel.row)?)?,

@@ -1,11 +1,11 @@
 //! What a fresh child does before user code runs, in this order: standard streams, title,
-//! confinement, tie to the master, signals. User code then runs on a thread of its own.
+//! environment, confinement, tie to the master, signals. User code then runs on a thread of its own.
 
 use super::seed::Seed;
 use super::{panics, runtime};
 use crate::error::{Error, Result};
 use crate::os::title::{self, Title};
-use crate::os::{abort, deadline, lifeline, signal, thread};
+use crate::os::{abort, deadline, inherited, lifeline, signal, thread};
 use crate::server::Identity;
 use crate::title::{WorkerState, WorkerTitle};
 use std::fmt;
@@ -50,6 +50,7 @@ fn become_worker(seed: &mut Seed) -> Result {
     let name = title_of(&seed.orders.identity, WorkerState::Ready).to_string();
     title::name_process(&name);
     show(seed.title, &seed.orders.identity, WorkerState::Starting);
+    inherited::forget().map_err(describe("cannot change the environment"))?;
     seed.orders.confinement.apply().map_err(Error::configuration)?;
     lifeline::drain_when_parent_dies(seed.orders.master_pid)
         .map_err(describe("cannot watch the master"))?;

@@ -7,7 +7,7 @@ use super::seed::{Kit, Orders, Seed};
 use crate::error::Error;
 use crate::os::signal::unblock;
 use crate::os::{alternate_stack, clock};
-use crate::server::{Quota, Session, Shutdown};
+use crate::server::{Call, Quota, Session, Shutdown, Tell};
 use crate::title::WorkerState;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::{JoinHandle, spawn};
 use tokio::time::sleep;
 
@@ -64,14 +65,16 @@ async fn serve_until_told(seed: Seed, listening: &OnceLock<()>) -> u8 {
     let channel = Arc::new(channel);
     let shutdown = Shutdown::default();
     let served = async {
-        let master = Master::listen(&channel)?;
+        let (call, calls) = unbounded_channel();
+        let master = Master::listen(&channel, shutdown.clone(), call)?;
         listening.get_or_init(|| ());
         if let Some(timeout) = heartbeat_timeout {
             row.stamp(clock::monotonic());
             spawn(beat(row.clone(), timeout));
         }
         let quota = quota(max_requests, channel.clone());
-        let channel = channel.clone();
+        let (channel, telling) = (channel.clone(), channel.clone());
+        let tell = Arc::new(move |what| tell(&telling, what));
         let who = identity.clone();
         let show = move |state| show(title, &who, state);
         let show_draining = show.clone();
@@ -79,8 +82,17 @@ async fn serve_until_told(seed: Seed, listening: &OnceLock<()>) -> u8 {
             show(WorkerState::Ready);
             say(&channel, format_args!("READY"));
         });
-        let session =
-            Session { identity, limits, listeners, row, quota, shutdown: shutdown.clone(), ready };
+        let session = Session {
+            identity,
+            limits,
+            listeners,
+            row,
+            quota,
+            shutdown: shutdown.clone(),
+            calls,
+            tell,
+            ready,
+        };
         tokio::select! {
             served = serve.serve(session) => served,
             () = master.obey(&shutdown, drain_timeout, || show_draining(WorkerState::Draining)) => Ok(()),
@@ -89,6 +101,15 @@ async fn serve_until_told(seed: Seed, listening: &OnceLock<()>) -> u8 {
     match served.await {
         Ok(()) => EXIT_DONE,
         Err(error) => fail(&channel, &error),
+    }
+}
+
+/// Passes on to the master what the server tells.
+fn tell(channel: &UnixStream, what: Tell) {
+    match what {
+        Tell::Full => say(channel, format_args!("FULL")),
+        Tell::Room => say(channel, format_args!("ROOM")),
+        Tell::Rescued(connections) => say(channel, format_args!("RESCUED {connections}")),
     }
 }
 
@@ -117,12 +138,17 @@ struct Master {
 impl Master {
     /// Installs the handlers and only then lets signals through: one that was sent since the fork
     /// arrives now.
-    fn listen(channel: &UnixStream) -> io::Result<Self> {
+    fn listen(
+        channel: &UnixStream,
+        shutdown: Shutdown,
+        calls: UnboundedSender<Call>,
+    ) -> io::Result<Self> {
         let stop = signal(SignalKind::terminate())?;
         let drain = signal(SignalKind::quit())?;
         let channel = channel.try_clone()?;
         channel.set_nonblocking(true)?;
-        let channel = spawn(channel::obey(tokio::net::UnixStream::from_std(channel)?));
+        let channel = tokio::net::UnixStream::from_std(channel)?;
+        let channel = spawn(channel::obey(channel, shutdown, calls));
         unblock()?;
         Ok(Self { stop, drain, channel })
     }

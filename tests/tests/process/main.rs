@@ -26,6 +26,7 @@ mod privileges;
 mod programs;
 mod recycle;
 mod reload;
+mod rescue;
 mod restart;
 mod scale;
 mod start_stop;

@@ -3,7 +3,7 @@ use runner::server;
 #[derive(Default)]
 struct Api;
 
-#[server(http, bind = "127.0.0.1:0", lame_duck = "5s", tls(cert = "a.pem", key = "b.pem"), accept = "shared")]
+#[server(http, bind = "127.0.0.1:0", tls(cert = "a.pem", key = "b.pem"))]
 impl Api {
     async fn request(&self) {}
 }

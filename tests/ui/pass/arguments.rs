@@ -4,9 +4,9 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Form, Query, RawQuery};
 use axum::http::{HeaderMap, Method, Uri, Version};
+use runner::Address;
 use runner::prelude::*;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 
 macro_rules! answers {
     ($($name:ident($($argument:ty),*);)*) => {
@@ -29,7 +29,7 @@ answers! {
     BodyFirst(Bytes, Method, &runner::http::Conn);
     BodyInTheMiddle(Method, String, &Worker);
     TwoBodies(Bytes, Request, Uri);
-    Everything(SocketAddr, &runner::http::Conn, Json<HashMap<String, u64>>, &Worker, Method, Bytes);
+    Everything(Address, &runner::http::Conn, Json<HashMap<String, u64>>, &Worker, Method, Bytes);
     Maybe(Option<Json<u64>>, Result<Query<Vec<u64>>, QueryRejection>);
     Forms(Form<HashMap<String, String>>, RawQuery);
 }

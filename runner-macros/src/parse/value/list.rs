@@ -1,6 +1,6 @@
 //! Lists: in brackets, in parentheses and in strings.
 
-use super::{no_effect, value};
+use super::value;
 use crate::capabilities::{self, variant};
 use crate::diag::{Errors, list, suggestion};
 use crate::model::{Setting, Value};
@@ -54,11 +54,8 @@ pub(super) fn addresses(array: &ExprArray, errors: &mut Errors) -> Option<Value>
 
 pub(super) fn address(text: &LitStr) -> syn::Result<()> {
     let value = text.value();
-    if value.parse::<std::net::SocketAddr>().is_ok() {
+    if value.parse::<std::net::SocketAddr>().is_ok() || is_unix_or_inherited(&value) {
         return Ok(());
-    }
-    if value.starts_with("fd:") || value.starts_with("systemd:") {
-        return Err(no_effect(text));
     }
     let help = match value.parse::<std::net::IpAddr>() {
         Ok(std::net::IpAddr::V4(_)) => format!("add a port: \"{value}:8080\""),
@@ -67,6 +64,14 @@ pub(super) fn address(text: &LitStr) -> syn::Result<()> {
     };
     let message = format!("`{value}` is not a socket address\nhelp: {help}");
     Err(syn::Error::new(text.span(), message))
+}
+
+/// What is wrong with the rest of these, if anything, is told when the program starts.
+fn is_unix_or_inherited(address: &str) -> bool {
+    let schemes = ["unix:", "fd:", "systemd:"];
+    address == "systemd"
+        || address.starts_with(['/', '.', '@'])
+        || schemes.iter().any(|scheme| address.starts_with(scheme))
 }
 
 /// The names of capabilities; an element that is no literal is one as the compiler sees it.

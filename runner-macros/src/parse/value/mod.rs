@@ -5,7 +5,7 @@ mod number;
 
 use crate::diag::{Errors, suggestion};
 use crate::model::Value;
-use crate::options::{Opt, State, Type, Word};
+use crate::options::{Opt, Type, Word};
 use crate::parse::{Entry, Raw};
 use syn::{Expr, ExprLit, Lit, LitStr};
 
@@ -73,11 +73,11 @@ fn other(option: &Opt, expr: &Expr) -> syn::Result<Value> {
 /// What a word means that stands for a value, with quotes or without.
 fn word(kind: &Type, word: &str) -> Option<Value> {
     match (kind, word) {
-        (Type::Workers, "auto") => Some(Value::Choice(Some(("Workers", "Auto")))),
-        (Type::Cores, "auto") => Some(Value::Choice(Some(("CpuAffinity", "Auto")))),
+        (Type::Workers, "auto") => Some(Value::Choice(("Workers", "Auto"))),
+        (Type::Cores, "auto") => Some(Value::Choice(("CpuAffinity", "Auto"))),
         (Type::DurationOrOff, "off") => Some(Value::Off),
         (Type::CountLimit | Type::SizeLimit, "unlimited") => {
-            Some(Value::Choice(Some(("Limit", "Unlimited"))))
+            Some(Value::Choice(("Limit", "Unlimited")))
         }
         _ => None,
     }
@@ -213,11 +213,6 @@ fn example(option: &Opt) -> String {
     }
 }
 
-fn no_effect(place: &LitStr) -> syn::Error {
-    let message = format!("`\"{}\"` has no effect yet in this version; remove it", place.value());
-    syn::Error::new(place.span(), message)
-}
-
 fn text(option: &Opt, text: &LitStr) -> syn::Result<Value> {
     if text.value().trim().is_empty() {
         let message = format!("`{}` is empty", option.name);
@@ -233,7 +228,6 @@ fn text(option: &Opt, text: &LitStr) -> syn::Result<Value> {
 fn choice(words: &'static [Word], text: &LitStr) -> syn::Result<Value> {
     let value = text.value();
     match words.iter().find(|word| word.word == value) {
-        Some(word) if word.state == State::Planned => Err(no_effect(text)),
         Some(word) => Ok(Value::Choice(word.variant)),
         None => {
             let meant = suggestion(&value, words.iter().map(|word| word.word));
@@ -244,10 +238,6 @@ fn choice(words: &'static [Word], text: &LitStr) -> syn::Result<Value> {
 }
 
 fn choices(words: &[Word]) -> String {
-    let words: Vec<_> = words
-        .iter()
-        .filter(|word| word.state == State::Available)
-        .map(|word| format!("\"{}\"", word.word))
-        .collect();
+    let words: Vec<_> = words.iter().map(|word| format!("\"{}\"", word.word)).collect();
     words.join(" or ")
 }

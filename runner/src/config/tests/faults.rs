@@ -88,10 +88,6 @@ fn files_with_errors() {
             "server.echo.receive_buffer: expected a size such as \"64KiB\" or a number of bytes, got the string `1 parsec` (from runner.toml:2:18)",
         ),
         (
-            "[server.echo]\naccept = \"shared\"",
-            "server.echo.accept: `shared` has no effect yet; remove it (from runner.toml:2:10)",
-        ),
-        (
             "[server.echo]\naccept = \"slot\"",
             "server.echo.accept: unknown value `slot`; did you mean `slots`? (from runner.toml:2:10)",
         ),
@@ -116,6 +112,31 @@ fn files_with_errors() {
             "server.http_server.bind: `127.0.0.1:9501` is bound by `server.echo` too, from runner.toml:2:8 (declared at PLACE)",
         ),
         (
+            "[server.echo]\nbind = \"0.0.0.0:9501\"",
+            "server.http_server.bind: `127.0.0.1:9501` cannot be had beside `0.0.0.0:9501` of `server.echo`, from runner.toml:2:8 (declared at PLACE)",
+        ),
+        (
+            "[server.echo]\nbind = [\"0.0.0.0:1\", \"127.0.0.1:1\"]",
+            "server.echo.bind: `127.0.0.1:1` and `0.0.0.0:1` cannot both be had; leave one of them out (from runner.toml:2:8)",
+        ),
+        (
+            "[server.echo]\nbind = [\"fd:3\", \"@a\"]\n[server.http_server]\nbind = [\"@a\", \"fd:3\"]",
+            "server.http_server.bind: `@a` is bound by `server.echo` too, from runner.toml:2:8 (from runner.toml:4:8)\n\
+             server.http_server.bind: `fd:3` is bound by `server.echo` too, from runner.toml:2:8 (from runner.toml:4:8)",
+        ),
+        (
+            "[server.echo]\nv6only = false",
+            "server.echo.v6only: has no effect without an IPv6 address, and `bind` has none, declared at PLACE (from runner.toml:2:10)",
+        ),
+        (
+            "[server.echo]\nowner = \"root\"",
+            "server.echo.owner: has no effect without a unix socket, and `bind` has none, declared at PLACE (from runner.toml:2:9)",
+        ),
+        (
+            "[server.echo]\nmode = \"1000\"",
+            "server.echo.mode: expected at most 777, got 1000 (from runner.toml:2:8)",
+        ),
+        (
             "[server.echo]\nkeep_alive = \"60s\"",
             "server.echo.keep_alive: applies to http servers only (from runner.toml:2:14)",
         ),
@@ -124,8 +145,8 @@ fn files_with_errors() {
             "server.http_server.receive_buffer: applies to tcp servers only (from runner.toml:2:18)",
         ),
         (
-            "[server.echo]\nlame_duck = \"5s\"",
-            "server.echo.lame_duck: `lame_duck` has no effect yet; remove it (from runner.toml:2:13)",
+            "[server.echo]\nframe = \"lines\"",
+            "server.echo.frame: `frame` has no effect yet; remove it (from runner.toml:2:9)",
         ),
         (
             "[server.echo]\nname = \"x\"",

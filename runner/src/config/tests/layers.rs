@@ -62,7 +62,13 @@ fn every_type_of_value_is_read_from_a_file() {
             r#"
             master = { pid_file = "/run/app.pid", stdout = "/var/log/app.log", daemonize = true, umask = 0o022, term = "graceful", spawn = "exec", control = "/run/app.sock" }
             [server.echo]
-            bind = ["127.0.0.1:1", "[::1]:2"]
+            bind = ["127.0.0.1:1", "[::1]:2", "/run/echo.sock", "@echo", "fd:3", "systemd:echo"]
+            accept = "shared"
+            v6only = false
+            mode = "660"
+            owner = "root"
+            group_owner = "www-data"
+            lame_duck = "5s"
             workers = "auto"
             max_connections = 1_000
             receive_buffer = "1MiB"
@@ -244,7 +250,30 @@ fn a_bind_from_any_layer_will_do() {
     let mut setup = two_servers().environment("RUNNER_SERVER_ECHO__BIND=127.0.0.1:7");
     setup.servers[0].2.bind = None;
     let config = setup.load().expect("valid");
-    assert_eq!(config.servers[0].settings.bind.value, ["127.0.0.1:7".parse().expect("address")]);
+    let bound: Vec<_> =
+        config.servers[0].settings.bind.value.iter().map(ToString::to_string).collect();
+    assert_eq!(bound, ["127.0.0.1:7"]);
+}
+
+/// Whoever gives other addresses cannot take back what the program says of its own ones.
+#[test]
+fn options_of_sockets_that_were_overridden_do_no_harm() {
+    let mut setup = Setup::default().server(Kind::Tcp, "echo", "/run/app.sock");
+    setup.servers[0].2.mode = Some(0o660);
+    setup.load().expect("valid");
+    let setup = setup.environment("RUNNER_SERVER_ECHO__BIND=127.0.0.1:7");
+    setup.load().expect("valid");
+    let errors = setup.environment("RUNNER_SERVER_ECHO__OWNER=root").errors();
+    assert!(errors.starts_with("server.echo.owner: has no effect without a unix"), "{errors}");
+}
+
+#[test]
+fn ipv4_and_ipv6_share_a_port_only_where_they_are_apart() {
+    let setup =
+        Setup::default().server(Kind::Tcp, "a", "0.0.0.0:80").server(Kind::Tcp, "b", "[::]:80");
+    setup.load().expect("valid");
+    let errors = setup.environment("RUNNER_SERVER_B__V6ONLY=false").errors();
+    assert!(errors.contains("`[::]:80` cannot be had beside `0.0.0.0:80`"), "{errors}");
 }
 
 #[test]

@@ -109,6 +109,9 @@ fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 
 fn written_time(time: Duration) -> String {
     let milliseconds = time.as_millis();
+    if milliseconds == 0 {
+        return "0s".to_owned();
+    }
     let unit = MILLISECONDS.iter().rev().find(|(name, factor)| {
         // One minute is usually written as 60s.
         let least = u128::from(*factor) * if *name == "m" { 2 } else { 1 };
@@ -180,6 +183,7 @@ mod tests {
     #[test]
     fn quantities_are_written_in_the_largest_unit_that_fits() {
         for (milliseconds, text) in [
+            (0, "0s"),
             (500, "500ms"),
             (1500, "1500ms"),
             (30_000, "30s"),

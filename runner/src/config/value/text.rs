@@ -157,13 +157,11 @@ pub(crate) struct Choice<T>(PhantomData<T>);
 pub(crate) trait Choices: Copy + PartialEq + 'static {
     /// Each value and its word.
     const WORDS: &'static [(&'static str, Self)];
-    /// Words that are reserved for values to come.
-    const PLANNED: &'static [&'static str] = &[];
 }
 
 impl Choices for Accept {
-    const WORDS: &'static [(&'static str, Self)] = &[("slots", Self::Slots)];
-    const PLANNED: &'static [&'static str] = &["shared"];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("slots", Self::Slots), ("shared", Self::Shared)];
 }
 
 impl Choices for Term {
@@ -187,9 +185,6 @@ impl<T: Choices> OptionValue for Choice<T> {
         };
         if let Some((_, value)) = T::WORDS.iter().find(|(word, _)| word == text) {
             return Ok(*value);
-        }
-        if T::PLANNED.contains(&text.as_str()) {
-            return Err(format!("`{text}` has no effect yet; remove it"));
         }
         Err(format!("unknown value {}; {}", quoted(text), suggestion(text, words)))
     }

@@ -1,9 +1,10 @@
 //! A connection of an HTTP client, and what it is doing.
 
 use super::{Method, Uri, clock};
+use crate::server::client::Client;
 use crate::server::{Connection, Worker, worker};
+use crate::spec::Address;
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -24,10 +25,7 @@ use tokio::sync::Notify;
 pub struct Conn(Arc<Inner>);
 
 struct Inner {
-    id: u64,
-    peer: SocketAddr,
-    local: SocketAddr,
-    worker: Worker,
+    client: Client,
     phase: AtomicU8,
     /// Whether a message is held up by the client.
     stalled: AtomicBool,
@@ -65,12 +63,9 @@ pub(super) enum Close {
 }
 
 impl Conn {
-    pub(super) fn new(worker: Worker, peer: SocketAddr, local: SocketAddr) -> Self {
+    pub(super) fn new(client: Client) -> Self {
         Self(Arc::new(Inner {
-            id: worker.next_connection(),
-            peer,
-            local,
-            worker,
+            client,
             phase: AtomicU8::new(Phase::New as u8),
             stalled: AtomicBool::new(false),
             body_abandoned: AtomicBool::new(false),
@@ -83,25 +78,25 @@ impl Conn {
     /// The number of the connection in its worker, counted from 1 and never used again.
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.0.id
+        self.0.client.id
     }
 
     /// The address of the client.
     #[must_use]
-    pub fn peer(&self) -> SocketAddr {
-        self.0.peer
+    pub fn peer(&self) -> &Address {
+        &self.0.client.peer
     }
 
     /// The address that the client connected to.
     #[must_use]
-    pub fn local(&self) -> SocketAddr {
-        self.0.local
+    pub fn local(&self) -> &Address {
+        &self.0.client.local
     }
 
     /// The worker that serves the connection.
     #[must_use]
     pub fn worker(&self) -> &Worker {
-        &self.0.worker
+        &self.0.client.worker
     }
 
     /// Closes the connection once the response in progress, if there is one, is sent.
@@ -210,8 +205,8 @@ impl Conn {
 impl Connection for Conn {}
 
 impl worker::sealed::Connection for Conn {
-    fn number(&self) -> u64 {
-        self.0.id
+    fn client(&self) -> &Client {
+        &self.0.client
     }
 
     fn close_now(&self) {
@@ -221,11 +216,7 @@ impl worker::sealed::Connection for Conn {
 
 impl fmt::Debug for Conn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Conn")
-            .field("id", &self.id())
-            .field("peer", &self.peer())
-            .field("local", &self.local())
-            .finish_non_exhaustive()
+        self.0.client.fmt(f)
     }
 }
 

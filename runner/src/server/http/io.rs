@@ -8,6 +8,7 @@
 use super::clock;
 use super::conn::Conn;
 use crate::server::LINGER_MAX;
+use crate::server::stream::Stream;
 use bytes::{Buf, BytesMut};
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -16,7 +17,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// How much is gathered at most, in bytes; copying more costs more than the call it saves.
 const GATHERED_MAX: usize = 4 * 1024;
@@ -30,7 +30,7 @@ const DISCARDED_MAX: usize = 16 * 1024;
 pub(super) struct Socket(Arc<Mutex<Inner>>);
 
 struct Inner {
-    stream: TcpStream,
+    stream: Stream,
     conn: Conn,
     gathered: BytesMut,
     /// The client has ended its side.
@@ -42,7 +42,7 @@ struct Inner {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, conn: Conn) -> Self {
+    pub(super) fn new(stream: Stream, conn: Conn) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             stream,
             conn,

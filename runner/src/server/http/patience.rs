@@ -59,8 +59,10 @@ impl Patience {
 mod tests {
     use super::*;
     use crate::scoreboard::Row;
+    use crate::server::client::Client;
     use crate::server::http::{Method, Uri};
     use crate::server::{Identity, Quota, Shutdown, Worker};
+    use crate::spec::Address;
 
     const PATIENCE: Patience =
         Patience { keep_alive: Duration::from_secs(40), header_timeout: Duration::from_secs(10) };
@@ -69,8 +71,7 @@ mod tests {
         let identity = Identity { server: "test".to_owned(), slot: 0, generation: 1 };
         let row = Row::create().unwrap();
         let worker = Worker::new::<Conn>(identity, Shutdown::default(), row, Quota::unlimited());
-        let address = ([127, 0, 0, 1], 1).into();
-        Conn::new(worker, address, address)
+        Conn::new(Client::new(worker, Address::Unnamed, Address::Unnamed))
     }
 
     /// Asserts when the connection ends, in milliseconds since it began what it is doing, however

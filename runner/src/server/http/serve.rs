@@ -10,7 +10,9 @@ use super::response::{HandlerError, internal_error};
 use super::{Request, Response};
 use crate::error::{Error, Result};
 use crate::server::admission::Protocol;
+use crate::server::client::Client;
 use crate::server::run::{Limits, Session, run};
+use crate::server::stream::Stream;
 use crate::server::{Serve, Worker, catch_panic, notify};
 use ::http::header::{CONNECTION, HeaderValue};
 use hyper::body::Incoming;
@@ -19,11 +21,9 @@ use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 /// An http server, by the constructor of its handler.
@@ -50,7 +50,7 @@ struct HttpProtocol<H> {
 impl<H: Handler> Protocol for HttpProtocol<H> {
     type Handler = H;
     type Conn = Conn;
-    type Io = TcpStream;
+    type Io = Stream;
 
     fn new(handler: Arc<H>, worker: Worker, limits: Limits) -> Self {
         let mut builder = http1::Builder::new();
@@ -59,11 +59,11 @@ impl<H: Handler> Protocol for HttpProtocol<H> {
         Self { handler, worker, patience: Patience::of(&limits), builder }
     }
 
-    fn open(&self, stream: TcpStream, peer: SocketAddr, local: SocketAddr) -> (Conn, TcpStream) {
-        (Conn::new(self.worker.clone(), peer, local), stream)
+    fn open(&self, stream: Stream, client: Client) -> (Conn, Stream) {
+        (Conn::new(client), stream)
     }
 
-    async fn serve(&self, stream: TcpStream, conn: &Conn) -> Result {
+    async fn serve(&self, stream: Stream, conn: &Conn) -> Result {
         self.handler.connect(conn).await?;
         let service = service_fn(async |request| self.answer(request, conn).await);
         self.drive(stream, conn, service).await
@@ -80,7 +80,7 @@ impl<H: Handler> Protocol for HttpProtocol<H> {
     }
 
     /// Answers the first request and closes.
-    async fn full(&self, stream: TcpStream, conn: &Conn) {
+    async fn full(&self, stream: Stream, conn: &Conn) {
         let service = service_fn(async |request: hyper::Request<Incoming>| {
             let busy = conn.begin_request(request.method(), request.uri());
             let mut response = catch_panic(self.handler.connect_full(conn))
@@ -127,7 +127,7 @@ impl<H: Handler> HttpProtocol<H> {
     }
 
     /// Serves a connection to its end, which comes no later than its deadlines say.
-    async fn drive<S>(&self, stream: TcpStream, conn: &Conn, service: S) -> Result
+    async fn drive<S>(&self, stream: Stream, conn: &Conn, service: S) -> Result
     where
         S: HttpService<Incoming, ResBody = ResponseBody>,
         S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

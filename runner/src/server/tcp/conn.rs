@@ -1,15 +1,16 @@
 //! A connection of a TCP client.
 
 use super::outbox::{Outbox, Pushed};
+use crate::server::client::Client;
+use crate::server::stream::Stream;
 use crate::server::{Connection, Worker, worker};
+use crate::spec::Address;
 use bytes::Bytes;
-use socket2::SockRef;
 use std::fmt;
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use thiserror::Error;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 /// A connection of a TCP client. Cloning it is cheap; a clone may outlive the connection.
@@ -31,11 +32,8 @@ use tokio::sync::watch;
 pub struct Conn(Arc<Inner>);
 
 struct Inner {
-    id: u64,
-    peer: SocketAddr,
-    local: SocketAddr,
-    worker: Worker,
-    stream: TcpStream,
+    client: Client,
+    stream: Stream,
     outbox: Outbox,
     state: watch::Sender<State>,
     last_receive: Mutex<Instant>,
@@ -71,17 +69,9 @@ pub enum SendError {
 }
 
 impl Conn {
-    pub(super) fn new(
-        worker: Worker,
-        stream: TcpStream,
-        peer: SocketAddr,
-        local: SocketAddr,
-    ) -> Self {
+    pub(super) fn new(client: Client, stream: Stream) -> Self {
         Self(Arc::new(Inner {
-            id: worker.next_connection(),
-            peer,
-            local,
-            worker,
+            client,
             stream,
             outbox: Outbox::default(),
             state: watch::Sender::new(State::default()),
@@ -92,25 +82,25 @@ impl Conn {
     /// The number of the connection in its worker, counted from 1 and never used again.
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.0.id
+        self.0.client.id
     }
 
     /// The address of the client.
     #[must_use]
-    pub fn peer(&self) -> SocketAddr {
-        self.0.peer
+    pub fn peer(&self) -> &Address {
+        &self.0.client.peer
     }
 
     /// The address that the client connected to.
     #[must_use]
-    pub fn local(&self) -> SocketAddr {
-        self.0.local
+    pub fn local(&self) -> &Address {
+        &self.0.client.local
     }
 
     /// The worker that serves the connection.
     #[must_use]
     pub fn worker(&self) -> &Worker {
-        &self.0.worker
+        &self.0.client.worker
     }
 
     /// When data last arrived, or when the client connected.
@@ -175,7 +165,7 @@ impl Conn {
         self.request_close(Close::Now);
         self.0.outbox.close();
         // A clone of the connection may keep the descriptor open, so closing that does not do.
-        let _ = SockRef::from(&self.0.stream).shutdown(Shutdown::Both);
+        let _ = self.0.stream.shutdown(Shutdown::Both);
     }
 
     /// Whether the connection is closed or closing.
@@ -220,7 +210,7 @@ impl Conn {
         *self.0.last_receive.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
-    pub(super) fn stream(&self) -> &TcpStream {
+    pub(super) fn stream(&self) -> &Stream {
         &self.0.stream
     }
 
@@ -232,8 +222,8 @@ impl Conn {
 impl Connection for Conn {}
 
 impl worker::sealed::Connection for Conn {
-    fn number(&self) -> u64 {
-        self.0.id
+    fn client(&self) -> &Client {
+        &self.0.client
     }
 
     fn close_now(&self) {
@@ -243,10 +233,6 @@ impl worker::sealed::Connection for Conn {
 
 impl fmt::Debug for Conn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Conn")
-            .field("id", &self.id())
-            .field("peer", &self.peer())
-            .field("local", &self.local())
-            .finish_non_exhaustive()
+        self.0.client.fmt(f)
     }
 }

@@ -1,10 +1,10 @@
 //! What waits to be sent on a connection, with a limit.
 
+use crate::server::stream::Stream;
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 /// How much may wait on one connection, in bytes; the default of Workerman's `maxSendBufferSize`.
@@ -44,7 +44,7 @@ impl Outbox {
     ///
     /// A piece larger than the limit is taken when nothing else waits, as it never would be
     /// otherwise.
-    pub(super) fn push(&self, stream: &TcpStream, mut data: Bytes) -> Pushed {
+    pub(super) fn push(&self, stream: &Stream, mut data: Bytes) -> Pushed {
         let mut queue = self.lock();
         if queue.closed {
             return Pushed::Closed;
@@ -75,7 +75,7 @@ impl Outbox {
     }
 
     /// Sends what is queued as the socket takes it; returns only with an error.
-    pub(super) async fn write(&self, stream: &TcpStream) -> io::Error {
+    pub(super) async fn write(&self, stream: &Stream) -> io::Error {
         loop {
             match self.flush(stream).await {
                 Ok(()) => self.filled.notified().await,
@@ -85,7 +85,7 @@ impl Outbox {
     }
 
     /// Sends all that is queued.
-    pub(super) async fn flush(&self, stream: &TcpStream) -> io::Result<()> {
+    pub(super) async fn flush(&self, stream: &Stream) -> io::Result<()> {
         while self.len() > 0 {
             match self.write_some(stream) {
                 Ok(()) => {}
@@ -98,7 +98,7 @@ impl Outbox {
         Ok(())
     }
 
-    fn write_some(&self, stream: &TcpStream) -> io::Result<()> {
+    fn write_some(&self, stream: &Stream) -> io::Result<()> {
         let mut queue = self.lock();
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let mut count = 0;
@@ -153,7 +153,7 @@ impl Queue {
 mod tests {
     use super::*;
     use tokio::io::AsyncReadExt;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     #[test]
     fn a_queue_is_advanced_over_any_number_of_pieces() {
@@ -191,15 +191,15 @@ mod tests {
         }
     }
 
-    async fn pair() -> (TcpStream, TcpStream) {
+    async fn pair() -> (TcpStream, Stream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
-        (client.unwrap(), server.unwrap().0)
+        (client.unwrap(), Stream::Tcp(server.unwrap().0))
     }
 
     /// Queues pieces, each a number, until there is no more room.
-    fn fill(outbox: &Outbox, stream: &TcpStream) -> u32 {
+    fn fill(outbox: &Outbox, stream: &Stream) -> u32 {
         let mut pieces = 0_u32;
         while let Pushed::Taken = outbox.push(stream, number(pieces)) {
             pieces += 1;

@@ -4,18 +4,18 @@ use super::conn::{Close, Conn};
 use super::handler::Handler;
 use crate::error::{Error, Result};
 use crate::server::admission::Protocol;
+use crate::server::client::Client;
 use crate::server::run::{Limits, Session, run};
+use crate::server::stream::Stream;
 use crate::server::{LINGER_MAX, STALL_MAX, Serve, Worker, catch_panic, notify};
 use bytes::{BufMut, BytesMut};
 use futures_util::FutureExt;
-use socket2::SockRef;
 use std::future::Future;
 use std::io::{self, ErrorKind};
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 /// How long a connection may still deliver data after a drain has begun: what the client sent
@@ -59,8 +59,8 @@ impl<H: Handler> Protocol for TcpProtocol<H> {
         Self { handler, worker, receive_buffer: limits.receive_buffer }
     }
 
-    fn open(&self, stream: TcpStream, peer: SocketAddr, local: SocketAddr) -> (Conn, ()) {
-        (Conn::new(self.worker.clone(), stream, peer, local), ())
+    fn open(&self, stream: Stream, client: Client) -> (Conn, ()) {
+        (Conn::new(client, stream), ())
     }
 
     async fn serve(&self, (): (), conn: &Conn) -> Result {
@@ -174,7 +174,7 @@ async fn finish(conn: &Conn) {
         () = conn.closing(Close::Now) => false,
         flushed = flush(conn) => flushed,
     };
-    if flushed && SockRef::from(conn.stream()).shutdown(Shutdown::Write).is_ok() {
+    if flushed && conn.stream().shutdown(Shutdown::Write).is_ok() {
         let _ = timeout(LINGER_MAX, discard(conn.stream())).await;
     }
     conn.close_now();
@@ -194,7 +194,7 @@ async fn flush(conn: &Conn) -> bool {
 }
 
 /// Reads until the client has ended its side or is silent.
-async fn discard(stream: &TcpStream) {
+async fn discard(stream: &Stream) {
     while let Ok(Ok(())) = timeout(LINGER, stream.readable()).await {
         // Made anew each time, so that it is no part of every connection's state.
         let mut sink = [0; 16 * 1024];
