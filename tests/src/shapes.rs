@@ -58,6 +58,8 @@ pub enum Shape {
 /// One client.
 pub(crate) struct Client {
     shape: Shape,
+    /// What it is called in tables.
+    name: String,
     address: Address,
     number: u64,
     stage: Arc<Stage>,
@@ -65,7 +67,7 @@ pub(crate) struct Client {
 }
 
 impl Shape {
-    /// Its name in tables.
+    /// Its name in tables; that of a client of a unix socket has `, unix` behind it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -93,14 +95,16 @@ impl Shape {
 
 impl Client {
     pub(crate) fn new(shape: Shape, address: Address, number: u64, stage: Arc<Stage>) -> Self {
-        Self { shape, address, number, stage, buckets: Buckets::default() }
+        let family = if address.is_unix() { ", unix" } else { "" };
+        let name = format!("{}{family}", shape.name());
+        Self { shape, name, address, number, stage, buckets: Buckets::default() }
     }
 
     /// Requests until everything is over, or too much has failed.
     pub(crate) fn run(mut self) -> Buckets {
         while !self.stage.is_over() && self.buckets.failures() < FAILURES_MAX {
             if let Err(failure) = self.connect_and_ask() {
-                self.buckets.failed(self.shape.name(), failure);
+                self.buckets.failed(&self.name, failure);
             }
         }
         self.buckets
@@ -177,7 +181,7 @@ impl Client {
         }
         match self.ask(&mut connection) {
             Err(failure) if failure.outcome == Outcome::ClosedReused => {
-                self.buckets.failed(self.shape.name(), failure);
+                self.buckets.failed(&self.name, failure);
                 self.ask(&mut Connection::open(&self.address)?).map(drop)
             }
             asked => asked.map(drop),
@@ -228,7 +232,7 @@ impl Client {
     }
 
     fn count(&mut self) {
-        self.buckets.answered(self.shape.name());
+        self.buckets.answered(&self.name);
         self.stage.answered();
     }
 }
