@@ -39,6 +39,7 @@ mod escalation;
 mod exhaustive;
 mod health;
 mod lame_duck;
+mod ledger;
 mod mistakes;
 mod properties;
 mod recycle;

@@ -4,6 +4,7 @@
 
 mod decode;
 mod invariants;
+mod ledger;
 pub(super) mod plan;
 mod process;
 mod upgrade;
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 pub(crate) use decode::fuzz;
 use invariants::Witness;
+pub(crate) use ledger::fuzz_ledger;
 use plan::{GRACEFUL, HEARTBEAT, Plan, Step, WINDOW};
 use process::{Process, Standstills};
 
