@@ -3,6 +3,7 @@
 use crate::os::process::Child;
 use crate::os::stuck::CpuMark;
 use crate::scoreboard::Row;
+use crate::supervisor::{Generation, SlotId, Time};
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::UnixStream;
@@ -20,6 +21,10 @@ pub(super) struct LiveWorker {
     pub(super) child: Child,
     /// The how-manieth server it is a worker of.
     pub(super) server: usize,
+    pub(super) slot: u32,
+    pub(super) generation: Generation,
+    /// Whether it is READY and has not been told to leave.
+    pub(super) serves: bool,
     /// Its words come in here, and its dropping tells the worker that the master is gone.
     pub(super) channel: UnixStream,
     /// Nothing more can come through the channel.
@@ -33,7 +38,21 @@ pub(super) struct LiveWorker {
     pub(super) cpu_before: Option<CpuMark>,
     /// How often it was sent new log files and has not answered.
     pub(super) changing: u32,
+    /// Whether it has been told that all workers of its server are full.
+    pub(super) refuses: bool,
+    /// The sockets of another slot that it was lent last.
+    pub(super) loan: Option<Loan>,
     heard: Vec<u8>,
+}
+
+/// The sockets of a slot in the hands of a worker of another one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Loan {
+    pub(super) slot: u32,
+    /// Until then nobody else gets them.
+    pub(super) until: Time,
+    /// Whether the worker has given them back.
+    pub(super) answered: bool,
 }
 
 /// What a worker can say.
@@ -47,15 +66,28 @@ pub(super) enum Word {
     },
     /// It has had its `max_requests`.
     Due,
+    /// It has become full, or is not any more; which of the two, its row says.
+    Filled,
+    /// It has taken so many connections from sockets that it was lent.
+    Rescued(u32),
     /// It has taken the new log files, or why it could not.
     Reopened(Result<(), String>),
 }
 
 impl LiveWorker {
-    pub(super) fn new(child: Child, server: usize, channel: UnixStream, row: Row) -> Self {
+    pub(super) fn new(
+        child: Child,
+        slot: SlotId,
+        generation: Generation,
+        channel: UnixStream,
+        row: Row,
+    ) -> Self {
         Self {
             child,
-            server,
+            server: slot.server,
+            slot: slot.slot,
+            generation,
+            serves: false,
             channel,
             silent: false,
             row,
@@ -63,8 +95,32 @@ impl LiveWorker {
             cpu_then: None,
             cpu_before: None,
             changing: 0,
+            refuses: false,
+            loan: None,
             heard: Vec::new(),
         }
+    }
+
+    /// What it has said of a line that is not complete.
+    pub(super) fn heard(&self) -> &[u8] {
+        &self.heard
+    }
+
+    /// The same worker, as the process image before this one knew it.
+    pub(super) fn as_known(self, serves: bool, heard: Vec<u8>) -> Self {
+        Self { serves, heard, ..self }
+    }
+
+    /// Whether it takes connections of this server.
+    pub(super) fn is_serving(&self, server: usize) -> bool {
+        self.serves && self.server == server
+    }
+
+    /// Whether it can be lent sockets; if all are full, to tell that to those who wait there. Who
+    /// does not answer is not asked again.
+    pub(super) fn can_take(&self, all_full: bool, now: Time) -> bool {
+        let free = self.loan.is_none_or(|loan| loan.answered && loan.until <= now);
+        free && (all_full || !self.row.is_full())
     }
 
     /// Reads what the worker has said since the last time. Never waits.
@@ -106,6 +162,8 @@ impl Word {
                 Some(Self::Failed { reason: reason.to_owned(), retry: word == "FAILED" })
             }
             ("DUE", "requests") => Some(Self::Due),
+            ("FULL" | "ROOM", "") => Some(Self::Filled),
+            ("RESCUED", connections) => connections.parse().ok().map(Self::Rescued),
             ("REOPENED", "") => Some(Self::Reopened(Ok(()))),
             ("REOPENED", reason) => Some(Self::Reopened(Err(reason.to_owned()))),
             _ => None,

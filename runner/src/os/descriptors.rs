@@ -10,9 +10,9 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// How many can go with one message.
-const DESCRIPTORS_MAX: usize = 2;
+pub(crate) const DESCRIPTORS_MAX: usize = 8;
 
-/// Sends a byte and up to two descriptors over a unix stream, whole or not at all. Never waits:
+/// Sends a byte and up to [`DESCRIPTORS_MAX`] descriptors over a unix stream, whole or not at all. Never waits:
 /// when the receiver has not taken many earlier ones, it fails.
 pub(crate) fn send(stream: impl AsFd, byte: u8, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];

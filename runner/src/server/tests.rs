@@ -7,7 +7,7 @@ use crate::listener::{Listener, address_of};
 use crate::scoreboard::{Counts, Row};
 use crate::server::Worker;
 use bytes::Bytes;
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{SockAddr, Socket, Type};
 use std::future::ready;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -98,7 +98,9 @@ fn session(kind: Kind, limit: Option<u64>, most: u64) -> (Session, Handle) {
         shutdown: shutdown.clone(),
         calls,
         // What ends with the runtime is told when nobody listens any more.
-        tell: Arc::new(move |what| drop(tell.send(what))),
+        tell: Arc::new(move |what| {
+            let _ = tell.send(what);
+        }),
         ready: Box::new(|| {}),
     };
     (session, Handle { listener, row, shutdown, calls: call, told, due, _directory: directory })

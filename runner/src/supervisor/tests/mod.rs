@@ -3,7 +3,7 @@
 //! ```text
 //! servers 2 1           two servers, of two workers and of one; this, or `server`, begins a script
 //! server 4 surge=1      one server with options: surge, unavailable, heartbeat, lifetime, memory,
-//!                       restarts, window, range
+//!                       restarts, window, range, start, drain, lame
 //! +1s                   time passes; what is done then is preceded by the time
 //! ready 100 102         workers are READY (`ready all`: all that are starting)
 //! failed 100 no disk    a worker says why it cannot serve; `misconfigured`: and that it never will
@@ -14,8 +14,10 @@
 //! exit 100 code 1       a process has ended; so have `exit 100 sig 9` and `exit all code 0`, and
 //!                       `exit 100 oom`, for want of memory
 //! forks fail            from now on, until `forks work`; with `forks hang` they are answered then
-//! reload                so are `restart`, `stop`, `stop now`
+//! reload                so are `restart`, `stop`, `stop now`; `reload 1 2`: only these servers
 //! scale +1              all servers get one worker more; `scale 4`: so many
+//! configure 1 4 drain=9s
+//!                       server 1 is another one from now on, of 4 workers with these options
 //! late 30s              time passes in which nobody looks at the clock
 //! workers               shows all processes
 //! ```
@@ -28,14 +30,17 @@ use std::fmt::Write as _;
 
 use super::*;
 
+mod configure;
 mod crash;
 mod escalation;
 mod exhaustive;
 mod health;
+mod lame_duck;
 mod mistakes;
 mod properties;
 mod recycle;
 mod reload;
+mod reload_only;
 mod restart;
 mod scale;
 mod start;
@@ -128,6 +133,11 @@ impl Stage {
                 };
                 self.tell(Event::Command(Command::Scale { server: None, to }));
             }
+            "configure" => {
+                let now = self.now;
+                self.supervisor().configure(now, noun.parse().unwrap(), server(detail));
+                self.act("");
+            }
             "late" => {
                 self.now += duration(rest);
                 let now = self.now;
@@ -135,6 +145,10 @@ impl Stage {
                 self.act("");
             }
             "forks" => self.set_forks(rest),
+            "reload" if !rest.is_empty() => {
+                let servers = rest.split(' ').map(|server| server.parse().unwrap()).collect();
+                self.tell(Event::Command(Command::ReloadOnly(servers)));
+            }
             "reload" => self.tell(Event::Command(Command::Reload)),
             "restart" => self.tell(Event::Command(Command::Restart)),
             "stop" if rest == "now" => self.tell(Event::Command(Command::Stop(Stop::Now))),
@@ -252,6 +266,9 @@ fn server(text: &str) -> ServerSettings {
             "unavailable" => settings.max_unavailable = Share::Count(number()),
             "heartbeat" => settings.heartbeat_timeout = Some(duration(value)),
             "lifetime" => settings.max_lifetime = Some(duration(value)),
+            "start" => settings.start_timeout = duration(value),
+            "lame" => settings.lame_duck = duration(value),
+            "drain" => settings.drain_timeout = duration(value),
             "memory" => settings.max_memory = Some(number().into()),
             "restarts" => settings.max_restarts = Some(number()),
             "window" => settings.restart_window = duration(value),
@@ -292,6 +309,7 @@ impl std::fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
             Action::Fork { slot, generation } => write!(f, "fork {}", place(*slot, *generation)),
+            Action::Signal { pid, how: Leave::LameDuck } => write!(f, "lame duck {}", pid.0),
             Action::Signal { pid, how: Leave::Drain } => write!(f, "drain {}", pid.0),
             Action::Signal { pid, how: Leave::Stop } => write!(f, "stop {}", pid.0),
             Action::Signal { pid, how: Leave::Abort } => write!(f, "abort {}", pid.0),

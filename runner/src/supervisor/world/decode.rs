@@ -1,7 +1,7 @@
 //! From arbitrary bytes to a program of the simulated world.
 
 use super::plan::{self, Plan, Step};
-use super::{DRAIN, WINDOW, World};
+use super::{GRACEFUL, WINDOW, World};
 use crate::supervisor::{Command, Load, Scale, Stop, Time};
 
 /// The longest program: a fuzzer would spend its time with ever longer ones.
@@ -16,7 +16,7 @@ pub(crate) fn fuzz(data: &[u8]) {
     match end {
         0 => {
             world.command(Command::Stop(Stop::Graceful));
-            world.pass(DRAIN + Time::from_secs(3));
+            world.pass(GRACEFUL);
             assert!(world.finished, "still there: {:?}", world.processes);
         }
         1 => {
@@ -59,7 +59,7 @@ impl Bytes<'_> {
     }
 
     fn step(&mut self) -> Step {
-        match self.below(20) {
+        match self.below(21) {
             0..=3 => Step::Pass(self.millis(20)),
             4 => Step::Pass(self.millis(200)),
             5..=8 => Step::Ready(self.pick()),
@@ -73,7 +73,8 @@ impl Bytes<'_> {
             16 => Step::Command(self.command()),
             17 => Step::Commands(self.command(), self.command()),
             18 => Step::Late(self.millis(100)),
-            _ => Step::Standstill(self.millis(400)),
+            19 => Step::Standstill(self.millis(400)),
+            _ => Step::Configure(self.pick(), plan::server(|end| self.below(end))),
         }
     }
 
@@ -81,7 +82,7 @@ impl Bytes<'_> {
     fn command(&mut self) -> Command {
         let server = self.below(4).checked_sub(1).map(|server| server as usize);
         match self.below(5) {
-            0..=1 => Command::Reload,
+            0..=1 => server.map_or(Command::Reload, |server| Command::ReloadOnly(vec![server])),
             2 => Command::Restart,
             3 => Command::Scale { server, to: Scale::To(self.below(8)) },
             _ => Command::Scale { server, to: Scale::By(self.below(8) as i32 - 4) },

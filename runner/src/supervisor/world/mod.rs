@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use super::*;
 pub(crate) use decode::fuzz;
 use invariants::Witness;
-use plan::{DRAIN, HEARTBEAT, Plan, Step, WINDOW};
+use plan::{GRACEFUL, HEARTBEAT, Plan, Step, WINDOW};
 use process::{Process, Standstills};
 
 pub(super) const ORIGIN: Time = Time::from_secs(1_000);
@@ -45,7 +45,7 @@ impl World {
         if plan.started {
             world.start();
         }
-        plan.steps.iter().for_each(|step| world.step(*step));
+        plan.steps.iter().for_each(|step| world.step(step.clone()));
         world
     }
 
@@ -89,6 +89,7 @@ impl World {
             Step::ForksFail(fail) => self.forks_fail = fail,
             Step::Command(command) => self.command(command),
             Step::Commands(one, two) => self.commands(&[one, two]),
+            Step::Configure(pick, settings) => self.configure(pick, settings),
             Step::Late(millis) => self.look_away(Time::from_millis(millis)),
             Step::Standstill(millis) => self.stand_still(Time::from_millis(millis)),
             Step::Strangers => self.strangers(),
@@ -111,10 +112,22 @@ impl World {
         self.see(commands.iter().any(harsh), |world| {
             for command in commands {
                 world.stopping |= matches!(command, Command::Stop(_));
-                world.witness.asked(*command, world.supervisor.mode == Mode::Finished);
-                world.supervisor.handle(world.now, Event::Command(*command));
+                world.witness.asked(command, &world.supervisor);
+                world.supervisor.handle(world.now, Event::Command(command.clone()));
                 world.witness.scaled(&world.supervisor);
             }
+        });
+    }
+
+    fn configure(&mut self, pick: usize, settings: ServerSettings) {
+        if self.stopping {
+            return;
+        }
+        let server = pick % self.servers.len();
+        self.servers[server] = settings.clone();
+        self.see(false, |world| {
+            world.supervisor.configure(world.now, server, settings);
+            world.witness.scaled(&world.supervisor);
         });
     }
 
@@ -309,7 +322,9 @@ impl World {
             let pid = (100..).find(|pid| !self.processes.contains_key(pid)).expect("a number");
             let manner = self.manners[self.witness.forked % self.manners.len()];
             let manner = manner.map(Time::from_millis);
-            self.processes.insert(pid, Process::new(slot, generation, manner, self.now));
+            let watched = self.servers[slot.server].heartbeat_timeout.is_some();
+            let process = Process::new(slot, generation, watched, manner, self.now);
+            self.processes.insert(pid, process);
             Event::Forked { slot, generation, pid: Pid(pid) }
         };
         self.witness.forked += 1;
@@ -346,7 +361,11 @@ impl World {
     }
 
     fn target(&self, server: usize) -> u32 {
-        self.supervisor.status().nth(server).expect("a server").target
+        self.status(server).target
+    }
+
+    fn status(&self, server: usize) -> ServerStatus {
+        self.supervisor.status().nth(server).expect("a server")
     }
 
     fn sign_of_life(&self, process: &Process) -> Time {
