@@ -39,6 +39,7 @@ pub(crate) enum Control {
     Restart,
     Scale { server: String, to: Scale },
     Reopen,
+    Upgrade,
     Status { json: bool, watch: bool },
     Why { json: bool },
 }
@@ -102,6 +103,9 @@ fn command(program: &str) -> Command {
                 .about("Read the configuration again and replace only the workers for which it has changed"),
             Command::new("restart")
                 .about("Read the configuration again and replace every worker at once"),
+            Command::new("upgrade").about(
+                "Change over to a new version of the program; returns when every worker is of it",
+            ),
             Command::new("scale")
                 .about("Have another number of workers; returns when they serve, or are gone")
                 .arg(Arg::new("server").value_name("SERVER").required(true).help("Its name"))
@@ -167,6 +171,7 @@ fn control(verb: &str, options: &ArgMatches) -> Option<Control> {
             to: *options.get_one::<Scale>("to")?,
         },
         "reopen" => Control::Reopen,
+        "upgrade" => Control::Upgrade,
         "status" => {
             Control::Status { json: options.get_flag("json"), watch: options.get_flag("watch") }
         }
@@ -241,6 +246,7 @@ mod tests {
             ("scale web +2", scale(Scale::By(2)), None, ""),
             ("scale web -1", scale(Scale::By(-1)), None, ""),
             ("reopen", Verb::Control(Control::Reopen), None, ""),
+            ("upgrade", Verb::Control(Control::Upgrade), None, ""),
             ("status", status(false, false), None, ""),
             ("status --json", status(true, false), None, ""),
             ("status --watch", status(false, true), None, ""),

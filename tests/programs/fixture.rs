@@ -2,7 +2,7 @@
 
 use runner::http;
 use runner::prelude::*;
-use runner_tests::regain;
+use runner_tests::{Identity, pattern, regain};
 use std::process::Child;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
@@ -95,6 +95,10 @@ impl Web {
                 let pid = std::process::id();
                 format!("{pid} {} {}\n", worker.slot(), worker.generation()).into_response()
             }
+            "/pattern" => {
+                let header = [("identity", identity(worker).to_string())];
+                (header, pattern(usize::try_from(number(query))?)).into_response()
+            }
             "/slow" => {
                 sleep(Duration::from_millis(number(query))).await;
                 "slow\n".into_response()
@@ -115,7 +119,10 @@ impl Web {
             }
             "/preloaded" => format!("{:?}\n", PRELOADED.get()).into_response(),
             "/variables" => {
-                let own = std::env::vars().filter(|(name, _)| name.starts_with("RUNNER_HAND"));
+                const OF_THE_MASTER: [&str; 4] = ["RUNNER_HAND", "NOTIFY_", "WATCHDOG_", "LISTEN_"];
+                let own = std::env::vars().filter(|(name, _)| {
+                    OF_THE_MASTER.iter().any(|beginning| name.starts_with(beginning))
+                });
                 format!("{}\n", own.count()).into_response()
             }
             "/print" => {
@@ -199,6 +206,7 @@ impl Echo {
                 conn.close();
             }
             b"close_now" => conn.close_now(),
+            b"identity" => conn.send(format!("{}\n", identity(worker))).await?,
             b"count" => {
                 let open = worker.connections::<Conn>();
                 let rest = open.iter().filter(|other| other.id() != conn.id());
@@ -256,6 +264,16 @@ impl Echo {
     }
 }
 
+/// What a client can know of the worker that answers it.
+fn identity(worker: &Worker) -> Identity {
+    Identity {
+        server: worker.server().to_owned(),
+        slot: worker.slot(),
+        generation: worker.generation(),
+        pid: std::process::id().cast_signed(),
+    }
+}
+
 /// Start failures of all kinds: `FIXTURE_WORKER=KIND`, for every worker, or `KIND GENERATION` for
 /// those of one generation and later ones. A file `fixture_worker` takes its place.
 async fn fail_as_told(worker: &Worker) -> Result<()> {
@@ -276,6 +294,12 @@ async fn fail_as_told(worker: &Worker) -> Result<()> {
         }
         "block" => {
             std::thread::sleep(Duration::from_secs(60));
+            Ok(())
+        }
+        "held" => {
+            while std::fs::exists("fixture_worker")? {
+                sleep(Duration::from_millis(5)).await;
+            }
             Ok(())
         }
         "configuration" => Err(Error::configuration("no such database")),

@@ -145,6 +145,20 @@ pub fn listening_address(pid: i32) -> Option<SocketAddr> {
     listening(pid).into_values().next()
 }
 
+/// How many connections wait in the tcp sockets of a process that listen.
+#[must_use]
+pub fn queued(pid: i32) -> u32 {
+    let own = listeners(pid);
+    let table = fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap_or_default();
+    let waiting = |line: &str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let inode = fields.get(9)?.parse().ok()?;
+        let (_, waiting) = fields.get(4)?.split_once(':')?;
+        own.contains(&inode).then(|| u32::from_str_radix(waiting, 16).ok())?
+    };
+    table.lines().filter_map(waiting).sum()
+}
+
 /// The IPv4 sockets of a process that listen, by inode. See proc_net_tcp(5).
 fn listening(pid: i32) -> BTreeMap<u64, SocketAddr> {
     const LISTEN: &str = "0A";

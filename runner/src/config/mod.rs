@@ -6,6 +6,7 @@
 mod addresses;
 mod difference;
 mod error;
+mod former;
 mod layers;
 mod options;
 mod origin;
@@ -18,6 +19,7 @@ mod value;
 
 pub(crate) use difference::{Change, Effect, of_master, of_server, without};
 pub(crate) use error::ConfigErrors;
+pub(crate) use former::{Former, load_former};
 pub(crate) use layers::Override;
 pub(crate) use options::{
     MasterConfig, MasterOptions, ServerOptions, ServerSettings, absent_doc, master_options,
@@ -61,6 +63,8 @@ pub(crate) struct DeclaredServer<'a> {
 pub(crate) struct Sources {
     /// `--config`; without it `runner.toml` is read if the start directory has one.
     pub(crate) file: Option<PathBuf>,
+    /// Taken instead of what is in the file.
+    pub(crate) text: Option<String>,
     pub(crate) environment: Vec<(OsString, OsString)>,
     pub(crate) overrides: Vec<Override>,
     pub(crate) context: Context,
@@ -98,6 +102,7 @@ impl Sources {
             .map_err(|error| ConfigErrors::single("current directory", error.to_string()))?;
         Ok(Self {
             file,
+            text: None,
             environment: std::env::vars_os().collect(),
             overrides,
             context: Context {
@@ -109,6 +114,11 @@ impl Sources {
             },
             again: false,
         })
+    }
+
+    /// A text that a [`Config`] was printed as, and nothing else.
+    pub(crate) fn of_text(self, text: String) -> Self {
+        Self { text: Some(text), environment: Vec::new(), overrides: Vec::new(), ..self }
     }
 
     /// The same, to be read while the program runs: a file that was read must still be there, for

@@ -18,13 +18,14 @@ pub(crate) const ANSWER_MAX: usize = 1024 * 1024;
 const VERSION: u64 = 1;
 
 /// The requests that take nothing else, by name.
-const PLAIN: [(&str, Request); 6] = [
+const PLAIN: [(&str, Request); 7] = [
     ("status", Request::Status),
     ("why", Request::Why),
     ("reload", Request::Reload),
     ("reconfigure", Request::Reconfigure),
     ("restart", Request::Restart),
     ("reopen", Request::Reopen),
+    ("upgrade", Request::Upgrade),
 ];
 
 /// What can be asked of the master.
@@ -44,6 +45,9 @@ pub(crate) enum Request {
     Restart,
     /// Reopen the log files: [`Outcome`], once that is done.
     Reopen,
+    /// Change over to the program that is at the place of this one now: [`Outcome`], when all workers
+    /// are of it.
+    Upgrade,
     /// Change the number of workers of a server: [`Outcome`], once they serve, or are gone.
     Scale { server: String, to: Scale },
 }

@@ -41,6 +41,7 @@ pub(crate) fn perform(verb: Control, config: &Config) -> Result<(), String> {
     let done = match verb {
         Control::Stop { now } => Running::find(pid_file)?.stop(now, patience(config))?,
         Control::Reload => renewed("reloaded", &change(Request::Reload)?),
+        Control::Upgrade => renewed("upgraded", &change(Request::Upgrade)?),
         Control::Restart => renewed("restarted", &change(Request::Restart)?),
         Control::Reconfigure => {
             let Outcome { changes, .. } = change(Request::Reconfigure)?;

@@ -38,7 +38,7 @@ impl MasterProcess {
         let now = self.now();
         let requests = self.control.as_mut().map(|control| control.take_requests(now));
         for (client, request) in requests.into_iter().flatten() {
-            match request.and_then(|request| self.obey(request)) {
+            match request.and_then(|request| self.obey(client, request)) {
                 Ok(Reply::Now(answer)) => self.answer(client, answer),
                 Ok(Reply::Later(wish)) => {
                     let until = now.saturating_add(self.patience());
@@ -121,11 +121,18 @@ impl MasterProcess {
 
     // Requests.
 
-    fn obey(&mut self, request: Request) -> Result<Reply, String> {
+    fn obey(&mut self, client: ClientId, request: Request) -> Result<Reply, String> {
         if !matches!(request, Request::Status | Request::Why) {
             tracing::info!(?request, "request received");
         }
+        if matches!(request, Request::Reload | Request::Restart | Request::Reconfigure) {
+            self.refuse_during_upgrade()?;
+        }
         Ok(match request {
+            Request::Upgrade => {
+                self.begin_upgrade(client)?;
+                Reply::Later(Goal::Upgrade.into())
+            }
             Request::Status => Reply::Now(Answer::Ok(self.status()).line()),
             Request::Why => {
                 let exits = self.record.exits(self.now()).collect();
@@ -242,12 +249,12 @@ impl MasterProcess {
         })
     }
 
-    fn conclude(&mut self, client: ClientId, wish: Wish, result: Result<(), String>) {
+    pub(super) fn conclude(&mut self, client: ClientId, wish: Wish, result: Result<(), String>) {
         let answer = Answer::from(result.map(|()| self.outcome(wish))).line();
         self.answer(client, answer);
     }
 
-    fn answer(&mut self, client: ClientId, answer: String) {
+    pub(super) fn answer(&mut self, client: ClientId, answer: String) {
         let now = self.now();
         if let Some(control) = &mut self.control {
             control.answer(client, answer, now);

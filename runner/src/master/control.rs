@@ -57,6 +57,38 @@ impl Control {
         Self { listener, clients: Vec::new(), next: 0, deaf_until: None }
     }
 
+    /// Takes the socket, and the one client who waits, from the process image before this one.
+    pub(super) fn adopt(
+        listener: LocalListener,
+        client: Option<UnixStream>,
+    ) -> (Self, Option<ClientId>) {
+        let id = 0;
+        let wait = |stream| Client { id, stream, phase: Phase::Waiting(None), until: Time::MAX };
+        let clients: Vec<_> = client.into_iter().map(wait).collect();
+        let waiting = clients.first().map(|client| client.id);
+        (Self { listener, clients, next: id + 1, deaf_until: None }, waiting)
+    }
+
+    pub(super) fn listener(&self) -> &LocalListener {
+        &self.listener
+    }
+
+    /// The connection of a client who waits, if it is still there.
+    pub(super) fn stream(&self, id: ClientId) -> Option<&UnixStream> {
+        self.clients.iter().find(|client| client.id == id).map(|client| &client.stream)
+    }
+
+    /// Refuses all clients but one, for nobody else is taken along into another process image.
+    pub(super) fn keep_only(&mut self, id: Option<ClientId>, reason: &str) {
+        self.clients.retain(|client| {
+            let kept = Some(client.id) == id;
+            if !kept && !matches!(client.phase, Phase::Answered(_)) {
+                refuse(&client.stream, reason);
+            }
+            kept
+        });
+    }
+
     /// Accepts who has come, and returns the requests that are complete. Each of these clients is
     /// to be given an answer or made to wait.
     pub(super) fn take_requests(&mut self, now: Time) -> Vec<(ClientId, Result<Request, String>)> {

@@ -19,6 +19,8 @@ pub(super) enum Goal {
     Restart { generation: Generation },
     /// Every worker writes to the log files that were opened last.
     Reopen,
+    /// The program is another one. It is over when that says so, or this one.
+    Upgrade,
     /// The server has so many workers.
     Scale(Resize),
     /// The reload to this generation is over, if there is one, these servers have their new sizes,
@@ -45,7 +47,7 @@ impl Goal {
     pub(super) fn needs(&self, slot: SlotId, generation: Generation) -> bool {
         match self {
             // It is over when the supervisor says so.
-            Self::Reload { .. } | Self::Reopen => false,
+            Self::Reload { .. } | Self::Reopen | Self::Upgrade => false,
             Self::Restart { generation: wanted } => *wanted <= generation,
             Self::Scale(resize) => resize.needs(slot),
             Self::Reconfigure { resizes, .. } => resizes.iter().any(|resize| resize.needs(slot)),
@@ -57,7 +59,7 @@ impl Goal {
         match self {
             Self::Reload { generation } => Some(*generation),
             Self::Reconfigure { reload, .. } => *reload,
-            Self::Restart { .. } | Self::Reopen | Self::Scale(_) => None,
+            Self::Restart { .. } | Self::Reopen | Self::Upgrade | Self::Scale(_) => None,
         }
     }
 
@@ -65,7 +67,7 @@ impl Goal {
     /// cannot be any more.
     pub(super) fn judge(&self, servers: &[ServerStatus]) -> Option<Result<(), String>> {
         match self {
-            Self::Reload { .. } | Self::Reopen => None,
+            Self::Reload { .. } | Self::Reopen | Self::Upgrade => None,
             Self::Restart { generation } => {
                 let renewed = |server: &ServerStatus| {
                     let is_new = |worker: &&WorkerStatus| *generation <= worker.generation;

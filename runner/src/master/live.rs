@@ -21,8 +21,8 @@ pub(super) struct LiveWorker {
     pub(super) child: Child,
     /// The how-manieth server it is a worker of.
     pub(super) server: usize,
-    pub(super) slot: u32,
     pub(super) generation: Generation,
+    pub(super) slot: u32,
     /// Whether it is READY and has not been told to leave.
     pub(super) serves: bool,
     /// Its words come in here, and its dropping tells the worker that the master is gone.
@@ -85,8 +85,8 @@ impl LiveWorker {
         Self {
             child,
             server: slot.server,
-            slot: slot.slot,
             generation,
+            slot: slot.slot,
             serves: false,
             channel,
             silent: false,
@@ -99,6 +99,16 @@ impl LiveWorker {
             loan: None,
             heard: Vec::new(),
         }
+    }
+
+    /// What it has said of a line that is not complete.
+    pub(super) fn heard(&self) -> &[u8] {
+        &self.heard
+    }
+
+    /// The same worker, as the process image before this one knew it.
+    pub(super) fn as_known(self, serves: bool, heard: Vec<u8>) -> Self {
+        Self { serves, heard, ..self }
     }
 
     /// Whether it takes connections of this server.

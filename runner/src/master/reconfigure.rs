@@ -67,7 +67,7 @@ impl MasterProcess {
             self.command_workers(extent, Vec::new());
             return Ok(Vec::new());
         }
-        let next = (self.source)().map_err(Vec::from).and_then(|it| self.open(it));
+        let next = (self.program.source)().map_err(Vec::from).and_then(|it| self.open(it));
         let next = next.inspect_err(|errors| {
             errors.iter().for_each(|error| tracing::error!("{error}"));
             tracing::error!("the configuration stays as it was, and so do the workers");

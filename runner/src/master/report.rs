@@ -17,6 +17,7 @@ use std::time::Duration;
 impl MasterProcess {
     pub(super) fn report(&mut self, report: Report) {
         self.note(&report);
+        self.judge_upgrade(&report);
         match report {
             Report::Started => self.started(),
             Report::StartFailed(failure) => self.start_failed(&failure),
@@ -101,6 +102,7 @@ impl MasterProcess {
             return;
         }
         tracing::info!(pid = self.info.pid(), "ready");
+        self.announce_ready();
         if let Some(launcher) = self.launcher.take() {
             launcher.ready();
         }
@@ -112,15 +114,19 @@ impl MasterProcess {
             Err(error) => {
                 let reason = self.explain_reload(error);
                 tracing::error!(generation, "reload failed: {reason}");
+                if matches!(error, ReloadError::Worker(_)) {
+                    self.notify.failed(format!("the last reload failed: {reason}"));
+                }
             }
         }
         self.settle_configuration(generation);
     }
 
-    fn nothing_serves(&self, failure: &StartFailure) {
+    fn nothing_serves(&mut self, failure: &StartFailure) {
         let worker = self.place(failure.slot, failure.generation);
         let reason = explain_failure(&failure.reason);
         tracing::error!("no server can serve: worker {worker}: {reason}");
+        self.notify.failed(format!("no server can serve: worker {worker}: {reason}"));
     }
 
     fn slot_failed(&self, slot: SlotId, retry: Option<Duration>) {
@@ -175,8 +181,12 @@ impl MasterProcess {
         }
     }
 
-    fn hook(&self, name: &str, run: impl FnOnce(&dyn Hooks, &hooks::Master) -> Result) -> Result {
-        call_hook(name, self.signals.as_ref(), || run(&*self.hooks, &self.info))
+    pub(super) fn hook(
+        &self,
+        name: &str,
+        run: impl FnOnce(&dyn Hooks, &hooks::Master) -> Result,
+    ) -> Result {
+        call_hook(name, self.signals.as_ref(), || run(&*self.program.hooks, &self.info))
     }
 
     fn name(&self, slot: SlotId) -> &str {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::event::{Command, Ending};
 use super::{ExitStatus, Generation, Pid, SlotId, Time};
+use serde::{Deserialize, Serialize};
 
 /// Something to do. Actions are to be carried out in the order in which they come.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,8 +33,9 @@ pub(super) struct Actions {
     queue: VecDeque<Action>,
 }
 
-/// The ways to make a worker leave, from the kindest to the fastest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The ways to make a worker leave, from the kindest to the fastest. A word of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Leave {
     /// Serve on, but tell whoever asks that it will not be for long.
     LameDuck,
@@ -99,8 +101,9 @@ pub(crate) struct WorkerExit {
     pub(crate) cause: Cause,
 }
 
-/// Why a worker has ended.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// Why a worker has ended. A word of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Cause {
     /// It was told to leave.
     Asked,
@@ -124,8 +127,9 @@ pub(crate) enum Cause {
     Crashed,
 }
 
-/// Why a worker that serves is to be replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Why a worker that serves is to be replaced: mostly a limit of its life. A word of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Recycle {
     /// `max_requests`
     Requests,
@@ -135,6 +139,8 @@ pub(crate) enum Recycle {
     Memory,
     /// It serves by a configuration that does not hold any more.
     Configuration,
+    /// It was forked by a program that another one was to be upgraded to, and that has failed.
+    RolledBack,
 }
 
 /// The reason why a reload has failed.
@@ -267,6 +273,7 @@ impl fmt::Display for Recycle {
             Self::Lifetime => "max_lifetime",
             Self::Memory => "max_memory",
             Self::Configuration => "configuration",
+            Self::RolledBack => "upgrade that was rolled back",
         })
     }
 }

@@ -37,7 +37,8 @@ impl Supervisor {
 
     /// Reloads the servers that are meant, and with them those that a reload in progress is about.
     fn reload(&mut self, now: Time, is_meant: impl Fn(&Server) -> bool) {
-        if !self.servers.iter().any(&is_meant) {
+        let is_meant = |server: &Server| is_meant(server) && server.is_reloadable();
+        if !self.servers.iter().any(is_meant) {
             return;
         }
         self.begin_generation();
@@ -69,10 +70,11 @@ impl Supervisor {
     }
 
     /// It is through, if not without failures: there is nothing left to return to.
-    pub(super) fn finish_reload(&mut self, result: Result<(), ReloadError>) {
+    pub(super) fn finish_reload(&mut self, now: Time, result: Result<(), ReloadError>) {
+        let succeeded = result.is_ok();
         self.end_reload(result);
         for server in &mut self.servers {
-            server.finish_reload();
+            server.finish_reload(succeeded, &self.settings, now, &mut self.actions);
         }
     }
 

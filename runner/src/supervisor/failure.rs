@@ -45,15 +45,17 @@ impl Supervisor {
         let stable = worker.is_stable(now, self.settings.stable_after);
         let exit = worker.exit(id, ending, now);
         self.actions.report(Report::WorkerExit(exit.clone()));
+        let Some(server) = self.servers.get_mut(id.server).filter(|server| server.forks()) else {
+            return;
+        };
         if !self.mode.forks() || !exit.cause.is_failure() {
             return;
         }
-        if served {
+        // What another generation failed by says nothing of the workers to come.
+        let current = server.generation == exit.generation;
+        if served && let Some(slot) = server.slot(id.slot) {
             slot.blame(Reason::ShortLived(ending.status));
         }
-        // What another generation failed by says nothing of the workers to come.
-        let current =
-            self.servers.get(id.server).is_some_and(|server| server.generation == exit.generation);
         if current && seat == Seat::Holder && matches!(exit.cause, Cause::Misconfigured(_)) {
             self.give_up(now, id);
         } else {

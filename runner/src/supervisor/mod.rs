@@ -75,6 +75,7 @@
 //! Invariant: a slot that fails again and again is filled at ever longer intervals.
 
 mod action;
+mod adopt;
 mod backoff;
 mod command;
 mod elastic;
@@ -83,6 +84,7 @@ mod failure;
 mod health;
 mod intensity;
 mod leaving;
+mod ledger;
 mod server;
 mod settings;
 mod settle;
@@ -100,9 +102,11 @@ pub(crate) use crate::spec::ExitStatus;
 pub(crate) use action::{
     Action, Cause, Leave, Reason, Recycle, ReloadError, Report, StartFailure, WorkerExit,
 };
+pub(crate) use adopt::Adopted;
 pub(crate) use event::{Command, Ending, Event, Load, Scale, Stop};
+pub(crate) use ledger::{Ledger, ServerLedger};
 pub(crate) use settings::{ServerSettings, Settings};
-pub(crate) use status::{ServerStatus, State, WorkerStatus};
+pub(crate) use status::{ServerStatus, Stage, State, WorkerStatus};
 #[cfg(any(test, fuzzing))]
 pub(crate) use world::fuzz;
 

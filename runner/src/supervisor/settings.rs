@@ -2,6 +2,7 @@
 
 use super::Time;
 use crate::spec::Share;
+use serde::{Deserialize, Serialize};
 
 /// What holds for every server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -70,8 +71,8 @@ pub(crate) struct ServerSettings {
     pub(crate) max_unavailable: Share,
 }
 
-/// How many workers a server is configured to have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// How many workers a server is configured to have. A part of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Sizing {
     pub(super) workers: u32,
     pub(super) bounds: (u32, u32),
@@ -81,6 +82,12 @@ pub(super) struct Sizing {
 impl ServerSettings {
     pub(super) fn sizing(&self) -> Sizing {
         Sizing { workers: self.workers, bounds: self.bounds, elastic: self.elastic }
+    }
+
+    /// The same with another number of workers.
+    pub(super) fn sized(&self, sizing: Sizing) -> Self {
+        let Sizing { workers, bounds, elastic } = sizing;
+        Self { workers, bounds, elastic, ..self.clone() }
     }
 }
 

@@ -61,7 +61,9 @@ impl Supervisor {
         let failure = reload.failure.clone();
         let mut reloading = self.servers.iter().filter(|server| server.is_reloading());
         if reloading.clone().all(Server::is_reloaded) {
-            self.finish_reload(failure.map_or(Ok(()), |failure| Err(ReloadError::Worker(failure))));
+            let result = failure.map_or(Ok(()), |failure| Err(ReloadError::Worker(failure)));
+            self.finish_reload(now, result);
+            self.staff(now);
         } else if let Some(failure) = failure
             && !reloading.any(Server::is_moving)
         {

@@ -4,7 +4,10 @@ use super::action::{Actions, Cause, Leave, Reason, Recycle, WorkerExit};
 use super::backoff::Jitter;
 use super::event::Ending;
 use super::health::{Health, Vitals};
+use super::ledger::WorkerLedger;
+use super::slot::Seat;
 use super::{ExitStatus, Generation, NEVER, Pid, ServerSettings, Settings, SlotId, Time};
+use serde::{Deserialize, Serialize};
 
 /// What a program exits with that cannot work as it is configured (`EX_CONFIG`, sysexits.h(3head)).
 const EX_CONFIG: i32 = 78;
@@ -29,8 +32,9 @@ pub(super) struct Worker {
     cause: Option<Cause>,
 }
 
-/// How far a worker is. It only ever moves on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// How far a worker is. It only ever moves on. A word of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Phase {
     /// Forked, not READY.
     Starting,
@@ -38,6 +42,13 @@ pub(super) enum Phase {
     Ready,
     /// Told to leave, in this way.
     Leaving(Leave),
+}
+
+impl Phase {
+    /// Whether there is a deadline for it.
+    fn ends(self) -> bool {
+        !matches!(self, Self::Ready | Self::Leaving(Leave::Kill))
+    }
 }
 
 /// What a worker of a server may take, and how long.
@@ -87,6 +98,39 @@ impl Worker {
             due: None,
             cause: None,
         }
+    }
+
+    /// Goes on with one that another supervisor hands over, or says what is wrong with it.
+    pub(super) fn adopt(
+        ledger: WorkerLedger,
+        mut limits: Limits,
+        now: Time,
+        jitter: &mut Jitter,
+    ) -> Result<Self, String> {
+        let WorkerLedger { pid, generation, phase, forked_at, ready_at, deadline, .. } = ledger;
+        let WorkerLedger { heartbeat_timeout, max_lifetime, max_memory, .. } = ledger;
+        let fits = match phase {
+            Phase::Starting => ready_at.is_none(),
+            Phase::Ready => ready_at.is_some(),
+            Phase::Leaving(_) => true,
+        };
+        if !fits || phase.ends() != deadline.is_some() {
+            return Err(format!("process {pid} contradicts itself"));
+        }
+        limits.vitals = Vitals { heartbeat_timeout, max_lifetime, max_memory, ..limits.vitals };
+        let watched_since = ready_at.filter(|_| phase == Phase::Ready).map(|since| since.min(now));
+        Ok(Self {
+            pid: Pid(pid),
+            generation,
+            phase,
+            limits,
+            forked_at,
+            ready_at,
+            deadline: deadline.unwrap_or(NEVER),
+            health: watched_since.map(|since| Health::new(limits.vitals, since, jitter)),
+            due: ledger.due,
+            cause: ledger.cause,
+        })
     }
 
     /// It says that it serves. Returns how long that took, or nothing when it is too late.
@@ -217,6 +261,24 @@ impl Worker {
         }
     }
 
+    pub(super) fn ledger(&self, seat: Seat) -> WorkerLedger {
+        let Vitals { heartbeat_timeout, max_lifetime, max_memory, .. } = self.limits.vitals;
+        WorkerLedger {
+            pid: self.pid.0,
+            generation: self.generation,
+            seat,
+            phase: self.phase,
+            forked_at: self.forked_at,
+            ready_at: self.ready_at,
+            deadline: self.phase.ends().then_some(self.deadline),
+            due: self.due,
+            cause: self.cause.clone(),
+            heartbeat_timeout,
+            max_lifetime,
+            max_memory,
+        }
+    }
+
     /// Whether the reason why it ends is known already.
     pub(super) fn has_failed(&self) -> bool {
         self.cause.is_some()
@@ -232,6 +294,10 @@ impl Worker {
 
     pub(super) fn is_ready(&self) -> bool {
         self.phase == Phase::Ready
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        matches!(self.phase, Phase::Leaving(_))
     }
 
     pub(super) fn is_lame_duck(&self) -> bool {

@@ -27,7 +27,9 @@ pub(crate) fn default_file(directory: &Path) -> Option<PathBuf> {
 
 pub(super) fn read(sources: &Sources, layers: &mut Layers, errors: &mut ConfigErrors) {
     let path = sources.file.as_deref().unwrap_or(Path::new(DEFAULT));
-    let text = match text(&sources.context.directory.join(path), sources.again) {
+    let given = sources.text.clone().map(Ok);
+    let read = || text(&sources.context.directory.join(path), sources.again);
+    let text = match given.unwrap_or_else(read) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound && sources.file.is_none() => return,
         Err(error) => {

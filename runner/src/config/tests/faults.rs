@@ -284,6 +284,7 @@ fn text_that_is_not_unicode_is_an_error() {
     name.push(0xff);
     let sources = Sources {
         file: None,
+        text: None,
         environment: vec![
             ("RUNNER_MASTER__UMASK".into(), bytes.clone()),
             (OsString::from_vec(name), "1".into()),

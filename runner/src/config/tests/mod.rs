@@ -74,6 +74,7 @@ impl Setup {
         let overrides = self.command_line.iter().map(pair);
         let sources = Sources {
             file: file.map(PathBuf::from),
+            text: None,
             environment: variables.map(|(name, value)| (name.into(), value)).collect(),
             overrides: overrides.map(|(name, value)| Override { name, value }).collect(),
             context: Context {

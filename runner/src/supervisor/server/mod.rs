@@ -1,11 +1,12 @@
 //! One server: its slots, and what holds for all of them together.
 
+mod adopt;
 mod number;
 
 use super::action::{Actions, Leave, Reason, Report, StartFailure};
 use super::elastic::Elastic;
 use super::intensity::Intensity;
-use super::settings::ServerSettings;
+use super::settings::{ServerSettings, Sizing};
 use super::slot::Slot;
 use super::worker::Limits;
 use super::{Generation, NEVER, ServerStatus, Settings, Time};
@@ -20,13 +21,18 @@ const RESTARTS_PER_WORKER: u32 = 5;
 pub(super) struct Server {
     pub(super) index: usize,
     pub(super) slots: Vec<Slot>,
-    /// What is forked now.
+    /// What is forked now; nothing if it is zero.
     pub(super) generation: Generation,
     /// The generation to return to if the reload in progress fails; none without one.
     previous: Option<Generation>,
     /// How many slots are wanted: the first ones.
     target: u32,
     settings: ServerSettings,
+    /// Another number of workers that it is to have once a reload has succeeded.
+    upcoming: Option<Sizing>,
+    /// Whether the program has it no more: nothing is forked for it, and its workers drain once a
+    /// reload has succeeded.
+    removed: bool,
     limits: Limits,
     /// When the start of the program fails if this server has not started.
     start_deadline: Time,
@@ -48,6 +54,8 @@ impl Server {
             previous: None,
             target: own.workers,
             settings: own.clone(),
+            upcoming: None,
+            removed: false,
             limits: Limits::new(own, all),
             start_deadline: now.saturating_add(own.start_timeout),
             started: false,
@@ -64,6 +72,9 @@ impl Server {
 
     /// Fills the vacant slots whose time has come.
     pub(super) fn fill(&mut self, now: Time, actions: &mut Actions) {
+        if !self.forks() {
+            return;
+        }
         for slot in &mut self.slots {
             slot.fill(self.generation, now, actions);
         }
@@ -76,7 +87,7 @@ impl Server {
     /// and never fewer READY workers than the target less `max_unavailable`, whatever the reasons
     /// are, and also when workers are missing for other reasons.
     pub(super) fn renew(&mut self, now: Time, actions: &mut Actions) {
-        let (generation, reloading) = (self.generation, self.is_reloading());
+        let (generation, reloading, forks) = (self.generation, self.is_reloading(), self.forks());
         let (surge, unavailable) = self.budget();
         let mut surge = surge.saturating_sub(count(&self.slots, Slot::has_successor));
         let needed = self.target.saturating_sub(unavailable);
@@ -85,8 +96,9 @@ impl Server {
             slot.let_go(now, actions);
         }
         let mut spare = count(&self.slots, Slot::is_serving).saturating_sub(needed);
-        let goes =
-            |slot: &&mut Slot| slot.is_surplus() || slot.wants_successor(generation, reloading);
+        let goes = |slot: &&mut Slot| {
+            slot.is_surplus() || (forks && slot.wants_successor(generation, reloading))
+        };
         let mut slots: Vec<_> = self.slots.iter_mut().filter(goes).collect();
         // The oldest first, or those that are due again soon would leave no budget to the others.
         slots.sort_by_key(|slot| slot.held_since());
@@ -143,7 +155,9 @@ impl Server {
     /// Begins a generation, after the end of all workers.
     pub(super) fn restart(&mut self, generation: Generation, now: Time, actions: &mut Actions) {
         self.previous = None;
-        self.begin_generation(generation, now, actions);
+        if !self.removed {
+            self.begin_generation(generation, now, actions);
+        }
         self.leave(Leave::Stop, now, actions);
     }
 
@@ -159,8 +173,25 @@ impl Server {
         }
     }
 
-    pub(super) fn finish_reload(&mut self) {
+    /// A reload is through. When it has succeeded, what an upgrade has changed holds from now on.
+    pub(super) fn finish_reload(
+        &mut self,
+        succeeded: bool,
+        all: &Settings,
+        now: Time,
+        actions: &mut Actions,
+    ) {
         self.previous = None;
+        if succeeded && self.removed {
+            self.dismiss(now, actions);
+        } else if succeeded && let Some(sizing) = self.upcoming {
+            self.configure(self.settings.sized(sizing), all, now, actions);
+        }
+    }
+
+    /// Whether it can take part in a reload.
+    pub(super) fn is_reloadable(&self) -> bool {
+        !self.removed
     }
 
     pub(super) fn is_reloading(&self) -> bool {
@@ -170,6 +201,16 @@ impl Server {
     /// Whether nothing more will come of the reload here.
     pub(super) fn is_reloaded(&self) -> bool {
         self.slots.iter().all(|slot| slot.is_settled(self.generation))
+    }
+
+    /// Whether anything is forked for it.
+    pub(super) fn forks(&self) -> bool {
+        self.generation != 0 && !self.removed
+    }
+
+    /// Whether a worker starts, or is about to.
+    pub(super) fn is_starting(&self) -> bool {
+        self.slots.iter().any(Slot::is_starting)
     }
 
     /// Whether workers come or go, after which a reload may go on.
@@ -247,7 +288,7 @@ impl Server {
 
     /// Whether anything here serves or will: not all slots are given up.
     pub(super) fn has_hope(&self) -> bool {
-        self.slots.iter().any(Slot::has_hope)
+        self.slots.iter().any(|slot| slot.has_hope() && (self.forks() || !slot.is_gone()))
     }
 
     /// Why its first worker does not serve, if one is wanted.
@@ -289,7 +330,8 @@ impl Server {
         if !forks {
             return deadlines;
         }
-        let fills = self.slots.iter().map(Slot::fill_at).min().unwrap_or(NEVER);
+        let vacant = self.slots.iter().filter(|_| self.forks());
+        let fills = vacant.map(Slot::fill_at).min().unwrap_or(NEVER);
         let calm = if self.degraded { self.intensity.changes_at() } else { NEVER };
         deadlines.min(fills).min(calm).min(self.load_at)
     }

@@ -22,6 +22,7 @@ impl Server {
             slot.limit(self.limits);
         }
         self.intensity.set_window(own.restart_window);
+        self.upcoming = None;
         let before = std::mem::replace(&mut self.settings, own);
         let ServerSettings { elastic, workers, .. } = self.settings;
         if elastic != before.elastic {
@@ -46,12 +47,22 @@ impl Server {
             Scale::To(count) => count,
             Scale::By(more) => from.saturating_add_signed(more),
         };
-        let to = to.max(least).min(most);
+        if !self.removed {
+            self.set_target(to.max(least).min(most), by_load, now, actions);
+        }
+    }
+
+    /// Makes all workers of a server go that the program has no more.
+    pub(super) fn dismiss(&mut self, now: Time, actions: &mut Actions) {
+        self.set_target(0, false, now, actions);
+    }
+
+    fn set_target(&mut self, to: u32, by_load: bool, now: Time, actions: &mut Actions) {
         self.elastic.forget();
+        let from = std::mem::replace(&mut self.target, to);
         if to == from {
             return;
         }
-        self.target = to;
         actions.report(Report::Scaled { server: self.index, from, to, by_load });
         self.add_slots();
         for slot in &mut self.slots {

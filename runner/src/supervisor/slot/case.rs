@@ -97,6 +97,11 @@ impl Slot {
         !self.wanted || self.is_vacant() || generation <= self.ready_generation
     }
 
+    /// Whether a worker starts here, or is about to.
+    pub(in crate::supervisor) fn is_starting(&self) -> bool {
+        self.forking.is_some() || self.workers().any(Worker::is_starting)
+    }
+
     pub(in crate::supervisor) fn is_gone(&self) -> bool {
         self.workers().next().is_none()
     }

@@ -1,5 +1,6 @@
 //! One slot: the worker that holds it, and those that come and go.
 
+mod adopt;
 mod case;
 
 use super::action::{Actions, Leave, Reason, Recycle, Report, StartFailure};
@@ -7,6 +8,8 @@ use super::backoff::{BackOff, Jitter};
 use super::leaving::Leaving;
 use super::worker::{Limits, Worker};
 use super::{Generation, NEVER, Pid, Settings, SlotId, Time};
+use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A numbered place for a worker of a server.
 ///
@@ -43,8 +46,9 @@ pub(super) struct Slot {
     last_failure: Option<Reason>,
 }
 
-/// Where in its slot a worker was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Where in its slot a worker is. A word of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Seat {
     Holder,
     Successor,
@@ -388,5 +392,15 @@ impl Slot {
 
     fn workers_mut(&mut self) -> impl Iterator<Item = &mut Worker> {
         self.leaving.iter_mut().chain(&mut self.holder).chain(&mut self.successor)
+    }
+}
+
+impl fmt::Display for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Holder => "holder",
+            Self::Successor => "successor",
+            Self::Leaving => "former holder",
+        })
     }
 }
