@@ -99,6 +99,7 @@ impl Web {
                 let header = [("identity", identity(worker).to_string())];
                 (header, pattern(usize::try_from(number(query))?)).into_response()
             }
+            "/ready" => format!("{}\n", worker.is_ready()).into_response(),
             "/slow" => {
                 sleep(Duration::from_millis(number(query))).await;
                 "slow\n".into_response()
@@ -118,13 +119,7 @@ impl Web {
                 "rested\n".into_response()
             }
             "/preloaded" => format!("{:?}\n", PRELOADED.get()).into_response(),
-            "/variables" => {
-                const OF_THE_MASTER: [&str; 4] = ["RUNNER_HAND", "NOTIFY_", "WATCHDOG_", "LISTEN_"];
-                let own = std::env::vars().filter(|(name, _)| {
-                    OF_THE_MASTER.iter().any(|beginning| name.starts_with(beginning))
-                });
-                format!("{}\n", own.count()).into_response()
-            }
+            "/variables" => format!("{}\n", variables_of_the_master()).into_response(),
             "/print" => {
                 println!("printed to stdout");
                 eprintln!("printed to stderr");
@@ -305,6 +300,13 @@ async fn fail_as_told(worker: &Worker) -> Result<()> {
         "configuration" => Err(Error::configuration("no such database")),
         _ => Ok(()),
     }
+}
+
+/// How many variables this process has that are for its master alone.
+fn variables_of_the_master() -> usize {
+    const BEGINNINGS: [&str; 4] = ["RUNNER_HAND", "NOTIFY_", "WATCHDOG_", "LISTEN_"];
+    let names = std::env::vars().map(|(name, _)| name);
+    names.filter(|name| BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))).count()
 }
 
 /// What a handler should not do.

@@ -63,8 +63,8 @@ pub struct Failure {
 /// How many requests of which client have ended how.
 #[derive(Debug, Default)]
 pub struct Buckets {
-    counts: BTreeMap<&'static str, BTreeMap<Outcome, u64>>,
-    failures: Vec<(&'static str, Failure)>,
+    counts: BTreeMap<String, BTreeMap<Outcome, u64>>,
+    failures: Vec<(String, Failure)>,
 }
 
 /// The content of an answer of so many bytes, at most 8 MiB.
@@ -113,21 +113,21 @@ impl fmt::Display for Identity {
 
 impl Buckets {
     /// Counts an answer to a client.
-    pub fn answered(&mut self, client: &'static str) {
+    pub fn answered(&mut self, client: &str) {
         self.count(client, Outcome::Answered, 1);
     }
 
     /// Counts what went wrong for a client.
-    pub fn failed(&mut self, client: &'static str, failure: Failure) {
+    pub fn failed(&mut self, client: &str, failure: Failure) {
         self.count(client, failure.outcome, 1);
-        self.failures.push((client, failure));
+        self.failures.push((client.to_owned(), failure));
     }
 
     /// Adds those of others.
     pub fn merge(&mut self, others: Self) {
         for (client, counts) in others.counts {
             for (outcome, count) in counts {
-                self.count(client, outcome, count);
+                self.count(&client, outcome, count);
             }
         }
         self.failures.extend(others.failures);
@@ -156,20 +156,20 @@ impl Buckets {
         assert!(answered && !self.counts.is_empty(), "{what}: a client got nothing\n{self}");
     }
 
-    fn count(&mut self, client: &'static str, outcome: Outcome, by: u64) {
-        *self.counts.entry(client).or_default().entry(outcome).or_default() += by;
+    fn count(&mut self, client: &str, outcome: Outcome, by: u64) {
+        *self.counts.entry(client.to_owned()).or_default().entry(outcome).or_default() += by;
     }
 }
 
 /// A table: a line for each client, a column for each bucket.
 impl fmt::Display for Buckets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:24}", "")?;
+        write!(f, "{:32}", "")?;
         for (_, name) in Outcome::ALL {
             write!(f, "{name:>14}")?;
         }
         for (client, counts) in &self.counts {
-            write!(f, "\n{client:24}")?;
+            write!(f, "\n{client:32}")?;
             for (outcome, _) in Outcome::ALL {
                 write!(f, "{:14}", counts.get(&outcome).unwrap_or(&0))?;
             }

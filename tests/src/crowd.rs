@@ -86,9 +86,8 @@ impl Crowd {
 }
 
 impl Stage {
-    /// Waits for an event, for which the client is prepared. Whether it comes before the end of it
-    /// all.
-    pub(crate) fn wait_for(&self, cue: Cue) -> bool {
+    /// Waits for an event, for which the client is prepared, or for the end of it all.
+    pub(crate) fn wait_for(&self, cue: Cue) {
         let mut scene = self.scene();
         scene.waiting += 1;
         self.changed.notify_all();
@@ -98,7 +97,6 @@ impl Stage {
         };
         let mut scene = self.wait_while(scene, |scene| scene.moment < due);
         scene.waiting -= 1;
-        !scene.is_over
     }
 
     /// Waits until no event is under way. Whether that comes before the end of it all.

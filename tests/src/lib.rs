@@ -5,7 +5,6 @@ mod client;
 mod crowd;
 mod exchange;
 mod inspect;
-mod manager;
 mod pinned;
 mod printed;
 mod privilege;
@@ -13,6 +12,7 @@ mod program;
 mod random;
 mod raw;
 mod shapes;
+mod systemd;
 
 pub use buckets::{Buckets, Failure, Identity, Outcome, pattern};
 pub use client::{Load, Reply, connect, get, get_on, load, read_reply};
@@ -22,13 +22,13 @@ pub use inspect::{
     processes_in, queued, signal_mask, sockets, stat_field, state_of, threads_of, title_of,
     wait_until_gone, works_in,
 };
-pub use manager::{Manager, Notice};
 pub use pinned::Pinned;
 pub use privilege::regain;
 pub use program::{Daemon, Ended, Program, Start, Worker, workers_of};
 pub use random::Random;
 pub use raw::{Raw, Rest, cpu_time, limit_descriptors, memory, try_limit_descriptors};
 pub use shapes::Shape;
+pub use systemd::{Notice, Systemd};
 
 use std::time::{Duration, Instant};
 

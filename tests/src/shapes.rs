@@ -58,6 +58,8 @@ pub enum Shape {
 /// One client.
 pub(crate) struct Client {
     shape: Shape,
+    /// What it is called in tables.
+    name: String,
     address: Address,
     number: u64,
     stage: Arc<Stage>,
@@ -65,7 +67,7 @@ pub(crate) struct Client {
 }
 
 impl Shape {
-    /// Its name in tables.
+    /// Its name in tables; that of a client of a unix socket has `, unix` behind it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -93,14 +95,16 @@ impl Shape {
 
 impl Client {
     pub(crate) fn new(shape: Shape, address: Address, number: u64, stage: Arc<Stage>) -> Self {
-        Self { shape, address, number, stage, buckets: Buckets::default() }
+        let family = if address.is_unix() { ", unix" } else { "" };
+        let name = format!("{}{family}", shape.name());
+        Self { shape, name, address, number, stage, buckets: Buckets::default() }
     }
 
     /// Requests until everything is over, or too much has failed.
     pub(crate) fn run(mut self) -> Buckets {
         while !self.stage.is_over() && self.buckets.failures() < FAILURES_MAX {
             if let Err(failure) = self.connect_and_ask() {
-                self.buckets.failed(self.shape.name(), failure);
+                self.buckets.failed(&self.name, failure);
             }
         }
         self.buckets
@@ -162,9 +166,7 @@ impl Client {
 
     /// Waits until an event has begun, and then for another while than the other clients.
     fn ask_shortly(&mut self, connection: &mut Connection) -> Result<(), Failure> {
-        if !self.stage.wait_for(Cue::Begin) {
-            return Ok(());
-        }
+        self.stage.wait_for(Cue::Begin);
         dawdle(Duration::from_millis(self.number * 67 % SOON_MS));
         self.ask(connection).map(drop)
     }
@@ -172,12 +174,10 @@ impl Client {
     /// A connection that was closed meanwhile is told of, and the request sent again.
     fn ask_after_the_event(&mut self, mut connection: Connection) -> Result<(), Failure> {
         self.ask(&mut connection)?;
-        if !self.stage.wait_for(Cue::End) {
-            return Ok(());
-        }
+        self.stage.wait_for(Cue::End);
         match self.ask(&mut connection) {
             Err(failure) if failure.outcome == Outcome::ClosedReused => {
-                self.buckets.failed(self.shape.name(), failure);
+                self.buckets.failed(&self.name, failure);
                 self.ask(&mut Connection::open(&self.address)?).map(drop)
             }
             asked => asked.map(drop),
@@ -190,9 +190,8 @@ impl Client {
         let request = request(SMALL, "");
         let (first, second) = request.split_at(request.len() / 2);
         connection.send(first)?;
-        if self.stage.wait_for(Cue::Begin) {
-            dawdle(PAUSE);
-        }
+        self.stage.wait_for(Cue::Begin);
+        dawdle(PAUSE);
         connection.send(second)?;
         self.answer(connection, SMALL).map(drop)
     }
@@ -228,7 +227,7 @@ impl Client {
     }
 
     fn count(&mut self) {
-        self.buckets.answered(self.shape.name());
+        self.buckets.answered(&self.name);
         self.stage.answered();
     }
 }

@@ -93,7 +93,7 @@ pub(crate) struct WorkerStatus {
     pub(crate) slot: u32,
     /// In a slot without process, that of the next one.
     pub(crate) generation: u32,
-    /// None in a slot without process, and so are the next four.
+    /// None in a slot without process, and so are the next five.
     pub(crate) pid: Option<i32>,
     /// How long ago it was forked.
     pub(crate) age_ms: Option<u64>,
@@ -104,6 +104,9 @@ pub(crate) struct WorkerStatus {
     pub(crate) connections: Option<u64>,
     /// How many it has answered.
     pub(crate) requests: Option<u64>,
+    /// How often it could not take a connection, for want of descriptors or memory.
+    #[serde(default)]
+    pub(crate) accept_failures: Option<u64>,
     /// `starting`, `ready`, `draining`, `stopping`; without process `back-off` or `failed`.
     pub(crate) state: Cow<'static, str>,
     /// When a slot without process is tried again; none when only on request.

@@ -341,6 +341,7 @@ impl MasterProcess {
             memory_bytes: None,
             connections: counts.map(|counts| counts.connections),
             requests: counts.map(|counts| counts.requests),
+            accept_failures: counts.map(|counts| counts.accept_failures),
             state: state.into(),
             retry_ms: retry.map(|until| millis(until.saturating_sub(now))),
         }

@@ -21,8 +21,8 @@ pub(super) struct LiveWorker {
     pub(super) child: Child,
     /// The how-manieth server it is a worker of.
     pub(super) server: usize,
-    pub(super) generation: Generation,
     pub(super) slot: u32,
+    pub(super) generation: Generation,
     /// Whether it is READY and has not been told to leave.
     pub(super) serves: bool,
     /// Its words come in here, and its dropping tells the worker that the master is gone.
@@ -85,8 +85,8 @@ impl LiveWorker {
         Self {
             child,
             server: slot.server,
-            generation,
             slot: slot.slot,
+            generation,
             serves: false,
             channel,
             silent: false,

@@ -7,7 +7,7 @@
 
 use super::run::MasterProcess;
 use crate::os::clock;
-use crate::os::notify::Manager;
+use crate::os::notify::NotifySocket;
 use crate::supervisor::{Stage, Time};
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -33,7 +33,7 @@ const OUTBOX_MAX: usize = 16;
 /// What there is to tell, and what was told. It reads no clock.
 #[derive(Debug)]
 pub(super) struct Notify {
-    manager: Option<Manager>,
+    socket: Option<NotifySocket>,
     said: Said,
     stage: Stage,
     /// Why the last thing that was asked for has failed.
@@ -68,11 +68,11 @@ struct Status {
 impl Notify {
     /// To be called before the program becomes a daemon.
     pub(super) fn of_environment() -> Self {
-        let manager = Manager::of_environment().unwrap_or_else(|error| {
+        let socket = NotifySocket::of_environment().unwrap_or_else(|error| {
             tracing::warn!(%error, "NOTIFY_SOCKET cannot be used");
             None
         });
-        Self::new(manager)
+        Self::new(socket)
     }
 
     /// In a program that was executed in place of another one, which has said that it reloads.
@@ -80,9 +80,9 @@ impl Notify {
         Self { said: Said::Reloading, stage: Stage::Reloading, ..Self::of_environment() }
     }
 
-    fn new(manager: Option<Manager>) -> Self {
+    fn new(socket: Option<NotifySocket>) -> Self {
         Self {
-            manager,
+            socket,
             said: Said::Nothing,
             stage: Stage::Starting,
             failure: None,
@@ -117,12 +117,12 @@ impl Notify {
 
     /// When there is something to tell, if nothing happens before.
     pub(super) fn due(&self) -> Option<Time> {
-        let manager = self.manager.as_ref()?;
+        let socket = self.socket.as_ref()?;
         if !self.outbox.is_empty() {
             return Some(self.retry_at);
         }
         let extension = self.is_changing().then_some(self.extend_at);
-        let sign_of_life = manager.watchdog().map(|_| self.alive_at);
+        let sign_of_life = socket.watchdog().map(|_| self.alive_at);
         [self.status.due(), extension, sign_of_life].into_iter().flatten().min()
     }
 
@@ -194,7 +194,7 @@ impl Notify {
 
     /// The sign of life, if it is time for one: twice as often as one is expected.
     fn sign_of_life(&mut self, now: Time) -> Option<String> {
-        let period = self.manager.as_ref()?.watchdog()?;
+        let period = self.socket.as_ref()?.watchdog()?;
         if now < self.alive_at {
             return None;
         }
@@ -218,11 +218,11 @@ impl Notify {
     }
 
     fn flush(&mut self, now: Time) {
-        let Some(manager) = &self.manager else {
+        let Some(socket) = &self.socket else {
             return self.outbox.clear();
         };
         while let Some(message) = self.outbox.front() {
-            match manager.say(message) {
+            match socket.say(message) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.retry_at = now + RETRY_AFTER;
                     return;
@@ -259,7 +259,7 @@ impl Status {
 impl MasterProcess {
     /// Tells the service manager what has begun; before anything is forked, which takes its time.
     pub(super) fn announce(&mut self) {
-        if self.notify.manager.is_some() {
+        if self.notify.socket.is_some() {
             let (stage, now) = (self.supervisor.stage(), self.now());
             let status = self.status_line(stage);
             self.notify.begin(stage, &status, now);
@@ -269,7 +269,7 @@ impl MasterProcess {
     /// Tells the service manager how the program stands. To be called when nothing is left to be
     /// done for the supervisor.
     pub(super) fn keep_informed(&mut self) {
-        if self.notify.manager.is_some() {
+        if self.notify.socket.is_some() {
             let (stage, now) = (self.supervisor.stage(), self.now());
             let status = self.status_line(stage);
             self.notify.settle(stage, &status, now);
@@ -329,7 +329,7 @@ mod tests {
             let path = directory.path().join("notify");
             let manager = UnixDatagram::bind(&path).unwrap();
             manager.set_nonblocking(true).unwrap();
-            let notify = Notify::new(Some(Manager::at(&path, watchdog).unwrap()));
+            let notify = Notify::new(Some(NotifySocket::at(&path, watchdog).unwrap()));
             Self { notify, manager, _directory: directory }
         }
 
@@ -448,8 +448,8 @@ mod tests {
     #[test]
     fn a_manager_that_does_not_read_hears_it_later() {
         let mut fake = Fake::new(Some(SECOND));
-        let manager = fake.notify.manager.as_ref().unwrap();
-        while manager.say("noise").is_ok() {}
+        let socket = fake.notify.socket.as_ref().unwrap();
+        while socket.say("noise").is_ok() {}
         fake.notify.ready(Time::ZERO);
         for second in 1..100 {
             fake.notify.reloading(SECOND * second);

@@ -278,7 +278,7 @@ impl MasterProcess {
             Leave::Kill => worker.child.signal(Signal::KILL),
         };
         if let Err(error) = told {
-            tracing::error!(pid = pid.0, %error, "cannot signal a worker");
+            tracing::error!(pid = pid.0, ?how, %error, "cannot signal a worker");
         }
     }
 

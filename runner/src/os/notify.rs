@@ -1,6 +1,6 @@
 //! Talking to the service manager, as sd_notify(3) describes it.
 //!
-//! The crates for this block when the manager does not read, or know no abstract sockets.
+//! The crate `sd-notify` waits when the manager does not read, and knows no abstract sockets.
 
 use std::env;
 use std::ffi::OsStr;
@@ -18,16 +18,16 @@ const WATCHDOG_PID: &str = "WATCHDOG_PID";
 /// What the manager says to its service by the environment. They are for the master alone.
 pub(crate) const VARIABLES: &[&str] = &[SOCKET, WATCHDOG_PERIOD, WATCHDOG_PID];
 
-/// The manager that has started this process.
+/// Where the service manager listens that has started this process.
 #[derive(Debug)]
-pub(crate) struct Manager {
+pub(crate) struct NotifySocket {
     address: SocketAddr,
-    /// How long it waits for a sign of life.
+    /// How long the manager waits for a sign of life.
     watchdog: Option<Duration>,
 }
 
-impl Manager {
-    /// The manager that the environment names, if it names one. To be called before a fork gives
+impl NotifySocket {
+    /// The one that the environment names, if it names one. To be called before a fork gives
     /// the program another pid: the manager has asked the one that it knows for signs of life.
     pub(crate) fn of_environment() -> io::Result<Option<Self>> {
         let number = |name| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
@@ -88,15 +88,16 @@ mod tests {
             (path.to_str().unwrap(), UnixDatagram::bind(&path).unwrap()),
             (&abstract_name, UnixDatagram::bind_addr(&abstract_address).unwrap()),
         ] {
-            let manager = Manager { address: address(OsStr::new(name)).unwrap(), watchdog: None };
-            manager.say("READY=1\nSTATUS=fine").unwrap();
+            let socket =
+                NotifySocket { address: address(OsStr::new(name)).unwrap(), watchdog: None };
+            socket.say("READY=1\nSTATUS=fine").unwrap();
             let mut heard = [0; 64];
             let length = listening.recv(&mut heard).unwrap();
             assert_eq!(&heard[..length], b"READY=1\nSTATUS=fine");
-            let full = (0..100_000).find_map(|_| manager.say("STATUS=more").err());
+            let full = (0..100_000).find_map(|_| socket.say("STATUS=more").err());
             assert_eq!(full.map(|error| error.kind()), Some(io::ErrorKind::WouldBlock), "{name}");
             drop(listening);
-            let gone = manager.say("READY=1").unwrap_err();
+            let gone = socket.say("READY=1").unwrap_err();
             assert_eq!(gone.kind(), io::ErrorKind::ConnectionRefused, "{name}");
         }
     }

@@ -155,7 +155,6 @@ fn a_drain_ends_and_resets_nobody() {
     let ended = program.finish();
     assert_eq!(ended.code, Some(0), "{}", ended.text());
     assert!(began.elapsed() < 2 * DEADLINE, "{:?}", began.elapsed());
-    assert!(ended.says("left connections at the deadline"), "{}", ended.text());
     assert!(!ended.says("SIGKILL"), "{}", ended.text());
     crate::assert_gone(workers.iter().map(|worker| worker.pid));
 }

@@ -8,7 +8,7 @@ use runner::Address;
 use runner_tests::{Buckets, Crowd, Outcome, Program, Shape, Start, eventually, get, is_alive};
 
 /// How the workers share an address.
-const ACCEPT: [&str; 1] = ["slots"];
+const ACCEPT: [&str; 2] = ["slots", "shared"];
 
 /// How many clients there are of each kind.
 const CLIENTS: usize = 32;

@@ -2,7 +2,7 @@
 //! event, and what of it may be lost (P14).
 
 use crate::doomed::Doomed;
-use crate::fixture;
+use crate::with_pid_file;
 use nix::sys::signal::Signal;
 use runner::Address;
 use runner_tests::{
@@ -12,7 +12,7 @@ use runner_tests::{
 use std::time::{Duration, Instant};
 
 /// How the workers share an address.
-const ACCEPT: &[&str] = &["slots"];
+const ACCEPT: &[&str] = &["slots", "shared"];
 
 /// The kinds of clients of the server `web`, and how many there are of each.
 const WEB: &[(Shape, usize)] = &[
@@ -24,6 +24,16 @@ const WEB: &[(Shape, usize)] = &[
     (Shape::HalfSent, 4),
     (Shape::Large, 3),
     (Shape::Pipelined, 2),
+];
+
+/// The same for its unix socket.
+const UNIX: &[(Shape, usize)] = &[
+    (Shape::PerRequest, 2),
+    (Shape::Busy, 1),
+    (Shape::IdleShortly, 4),
+    (Shape::Silent, 4),
+    (Shape::HalfSent, 2),
+    (Shape::Large, 1),
 ];
 
 /// The same for `echo`.
@@ -140,22 +150,28 @@ fn check(what: &str, newest: u32, event: impl Fn(&Program) -> Doomed) {
 }
 
 fn start(accept: &str) -> Program {
-    let options = [("WORKERS", "3", "2"), ("ACCEPT", accept, accept)];
-    let program = options.into_iter().fold(fixture(), |start, (option, web, echo)| {
-        start
-            .env(&format!("RUNNER_SERVER_WEB__{option}"), web)
-            .env(&format!("RUNNER_SERVER_ECHO__{option}"), echo)
-    });
-    let program = program.spawn().ready();
+    let start = with_pid_file();
+    let socket = start.directory().join("web.sock");
+    let options = [
+        ("RUNNER_SERVER_WEB__BIND", format!("127.0.0.1:0,unix:{}", socket.display())),
+        ("RUNNER_SERVER_WEB__WORKERS", "3".to_owned()),
+        ("RUNNER_SERVER_WEB__ACCEPT", accept.to_owned()),
+        ("RUNNER_SERVER_ECHO__WORKERS", "2".to_owned()),
+        ("RUNNER_SERVER_ECHO__ACCEPT", accept.to_owned()),
+    ];
+    let start = options.iter().fold(start, |start, (option, value)| start.env(option, value));
+    let program = start.spawn().ready();
     program.wait_for_workers(WORKERS, 1);
     program
 }
 
 fn crowd(program: &Program, joins: impl Fn(Shape) -> bool) -> Crowd {
     let [web, echo] = ["web", "echo"].map(|server| Address::Ip(program.address(server)));
+    let unix = Address::Unix(program.directory().join("web.sock"));
     let web = WEB.iter().map(|(shape, count)| (*shape, &web, *count));
+    let unix = UNIX.iter().map(|(shape, count)| (*shape, &unix, *count));
     let echo = ECHO.iter().map(|(shape, count)| (*shape, &echo, *count));
-    let members = web.chain(echo).filter(|(shape, ..)| joins(*shape));
+    let members = web.chain(unix).chain(echo).filter(|(shape, ..)| joins(*shape));
     Crowd::gather(&members.collect::<Vec<_>>())
 }
 

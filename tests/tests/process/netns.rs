@@ -51,15 +51,17 @@ fn handshakes_in_flight_survive_fewer_workers() {
 #[test]
 fn lost_packets_survive_fewer_workers() {
     in_a_slow_network(|network, program, crowd| {
-        network.is(DEAD);
-        program.signal(Signal::SIGTTOU);
-        let began = Instant::now();
-        program.wait_for("by_load=false");
-        while began.elapsed() < OUTAGE {
-            thread::park_timeout(OUTAGE.saturating_sub(began.elapsed()));
-        }
-        network.is_slow();
-        eventually("it is gone", || (program.workers_of("web").len() == 3).then_some(()));
+        crowd.during(|| {
+            network.is(DEAD);
+            program.signal(Signal::SIGTTOU);
+            let began = Instant::now();
+            program.wait_for("by_load=false");
+            while began.elapsed() < OUTAGE {
+                thread::park_timeout(OUTAGE.saturating_sub(began.elapsed()));
+            }
+            network.is_slow();
+            eventually("it is gone", || (program.workers_of("web").len() == 3).then_some(()));
+        });
         go_on(crowd, 100);
         Doomed::default()
     });

@@ -61,7 +61,7 @@ impl Plan {
         let since = clock::monotonic().saturating_sub(legacy.began);
         let adopted = servers.iter().map(|server| server.adopted(legacy)).collect();
         let supervisor =
-            Supervisor::adopt(since, Settings::default(), legacy.ledger.header(), adopted)?;
+            Supervisor::adopt(since, Settings::default(), adopted, legacy.ledger.newest)?;
         let now = Instant::now();
         let began = now.checked_sub(since).unwrap_or(now);
         Ok((Self { config, stdio, servers, supervisor, began }, errors.into()))

@@ -12,15 +12,15 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A socket that plays the service manager.
-pub struct Manager {
+/// A socket that plays systemd.
+pub struct Systemd {
     socket: UnixDatagram,
     name: String,
     heard: RefCell<Vec<Notice>>,
     _directory: TempDir,
 }
 
-/// One message to a manager.
+/// One message to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// Who has said it, as the kernel tells.
@@ -29,7 +29,7 @@ pub struct Notice {
     pub lines: Vec<String>,
 }
 
-impl Manager {
+impl Systemd {
     /// Listens at a path.
     #[must_use]
     pub fn at_a_path() -> Self {
