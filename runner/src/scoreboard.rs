@@ -34,8 +34,9 @@ mod field {
 
 const _: () = assert!(field::REQUEST.end <= WORDS);
 
-/// The room for the last request, in bytes, of which one ends it.
-const REQUEST_SIZE: usize = size_of::<u64>() * (field::REQUEST.end - field::REQUEST.start);
+/// The room for the last request, in words and in bytes, of which one ends it.
+const REQUEST_WORDS: usize = field::REQUEST.end - field::REQUEST.start;
+const REQUEST_SIZE: usize = size_of::<u64>() * REQUEST_WORDS;
 
 /// The row of a worker. Clones are the same row, and so are copies in processes that fork.
 #[derive(Clone, Debug)]
@@ -55,6 +56,54 @@ pub(crate) struct Counts {
     pub(crate) active: u64,
     /// How often the worker could not take a connection, for want of descriptors or memory.
     pub(crate) accept_failures: u64,
+}
+
+/// What is asked, such as `GET /path`: at most 127 bytes of it.
+pub(crate) struct Asked {
+    words: [u64; REQUEST_WORDS],
+    /// As many as hold the text and the zero at its end.
+    used: usize,
+}
+
+impl Asked {
+    pub(crate) fn new(method: &str, path: &str) -> Self {
+        let mut text = [0; REQUEST_SIZE];
+        let mut length = 0;
+        let separator = if path.is_empty() { "" } else { " " };
+        for part in [method, separator, path] {
+            let room = &mut text[length..REQUEST_SIZE - 1];
+            let taken = part.len().min(room.len());
+            room[..taken].copy_from_slice(&part.as_bytes()[..taken]);
+            length += taken;
+        }
+        let (bytes, _) = text.as_chunks();
+        let mut words = [0; REQUEST_WORDS];
+        for (word, bytes) in words.iter_mut().zip(bytes) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        Self { words, used: length / size_of::<u64>() + 1 }
+    }
+
+    /// Writes as much of it as there is room for.
+    pub(crate) fn store(&self, into: &[AtomicU64]) {
+        let words = self.used.min(into.len());
+        for (word, value) in into.iter().zip(self.words).take(words) {
+            word.store(value, Relaxed);
+        }
+        if self.used > words
+            && let Some(last) = into.last()
+        {
+            last.store(self.words[words - 1] & (u64::MAX >> u8::BITS), Relaxed);
+        }
+    }
+
+    /// What was written, of which bytes that are not printable are escaped. It may be torn.
+    pub(crate) fn read(from: &[AtomicU64]) -> Option<String> {
+        let bytes: Vec<u8> =
+            from.iter().flat_map(|word| word.load(Relaxed).to_le_bytes()).collect();
+        let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+        (!text.is_empty()).then(|| text.escape_ascii().to_string())
+    }
 }
 
 impl Row {
@@ -100,23 +149,9 @@ impl Row {
         self.word(field::FULL).store(full.into(), Relaxed);
     }
 
-    /// A request for `path` has begun, or what else `method` says; its number, counted from 1.
-    pub(crate) fn request_begun(&self, method: &str, path: &str) -> u64 {
-        let mut text = [0; REQUEST_SIZE];
-        let mut length = 0;
-        let separator = if path.is_empty() { "" } else { " " };
-        for part in [method, separator, path] {
-            let room = &mut text[length..REQUEST_SIZE - 1];
-            let taken = part.len().min(room.len());
-            room[..taken].copy_from_slice(&part.as_bytes()[..taken]);
-            length += taken;
-        }
-        // As many words as hold the text and the zero at its end.
-        let (words, _) = text[..].as_chunks();
-        let used = length / size_of::<u64>() + 1;
-        for (word, bytes) in self.words(field::REQUEST).iter().zip(words).take(used) {
-            word.store(u64::from_le_bytes(*bytes), Relaxed);
-        }
+    /// A request has begun; its number, counted from 1.
+    pub(crate) fn request_begun(&self, asked: &Asked) -> u64 {
+        asked.store(self.words(field::REQUEST));
         self.add_one(field::BEGUN)
     }
 
@@ -154,13 +189,9 @@ impl Row {
         self.word(field::FULL).load(Relaxed) != 0
     }
 
-    /// What was last asked of the worker, such as `GET /path`: at most 127 bytes of it, of which
-    /// those that are not printable are escaped. It may be torn from two requests.
+    /// What was last asked of the worker. It may be torn from two requests.
     pub(crate) fn last_request(&self) -> Option<String> {
-        let words = self.words(field::REQUEST).iter();
-        let bytes: Vec<u8> = words.flat_map(|word| word.load(Relaxed).to_le_bytes()).collect();
-        let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
-        (!text.is_empty()).then(|| text.escape_ascii().to_string())
+        Asked::read(self.words(field::REQUEST))
     }
 
     fn add_one(&self, index: usize) -> u64 {
@@ -205,8 +236,8 @@ mod tests {
         row.accepted();
         row.accepted();
         row.closed();
-        assert_eq!(row.request_begun("GET", "/slow"), 1);
-        assert_eq!(row.request_begun("receive", ""), 2);
+        assert_eq!(row.request_begun(&Asked::new("GET", "/slow")), 1);
+        assert_eq!(row.request_begun(&Asked::new("receive", "")), 2);
         row.request_ended();
         row.accept_failed();
         let expected =
@@ -232,8 +263,22 @@ mod tests {
             ("GET", "/\n\u{1b}[2Jü", r"GET /\n\x1b[2J\xc3\xbc".to_owned()),
             ("GET", "/a\0b", "GET /a".to_owned()),
         ] {
-            row.request_begun(method, path);
+            row.request_begun(&Asked::new(method, path));
             assert_eq!(row.last_request(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn what_is_asked_is_cut_to_the_room_for_it() {
+        for (path, expected) in [
+            ("/", "GET /"),
+            ("/1234567890", "GET /1234567890"),
+            ("/12345678901", "GET /1234567890"),
+            ("/12345678901234567890", "GET /1234567890"),
+        ] {
+            let room = [const { AtomicU64::new(u64::MAX) }; 2];
+            Asked::new("GET", path).store(&room);
+            assert_eq!(Asked::read(&room).as_deref(), Some(expected), "{path}");
         }
     }
 

@@ -96,6 +96,7 @@ impl Web {
                 format!("{pid} {} {}\n", worker.slot(), worker.generation()).into_response()
             }
             "/pattern" => patterned(worker, usize::try_from(number(query))?),
+            "/ready" => format!("{}\n", worker.is_ready()).into_response(),
             "/slow" => {
                 sleep(Duration::from_millis(number(query))).await;
                 "slow\n".into_response()
@@ -115,10 +116,7 @@ impl Web {
                 "rested\n".into_response()
             }
             "/preloaded" => format!("{:?}\n", PRELOADED.get()).into_response(),
-            "/variables" => {
-                let own = std::env::vars().filter(|(name, _)| name.starts_with("RUNNER_HAND"));
-                format!("{}\n", own.count()).into_response()
-            }
+            "/variables" => format!("{}\n", variables_of_the_master()).into_response(),
             "/print" => {
                 println!("printed to stdout");
                 eprintln!("printed to stderr");
@@ -305,6 +303,13 @@ async fn fail_as_told(worker: &Worker) -> Result<()> {
         "configuration" => Err(Error::configuration("no such database")),
         _ => Ok(()),
     }
+}
+
+/// How many variables this process has that are for its master alone.
+fn variables_of_the_master() -> usize {
+    const BEGINNINGS: [&str; 4] = ["RUNNER_HAND", "NOTIFY_", "WATCHDOG_", "LISTEN_"];
+    let names = std::env::vars().map(|(name, _)| name);
+    names.filter(|name| BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))).count()
 }
 
 /// What a handler should not do.

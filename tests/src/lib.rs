@@ -12,6 +12,7 @@ mod program;
 mod random;
 mod raw;
 mod shapes;
+mod systemd;
 
 pub use buckets::{Buckets, Failure, Identity, Outcome, pattern};
 pub use client::{Load, Reply, connect, get, get_on, load, read_reply};
@@ -27,6 +28,7 @@ pub use program::{Daemon, Ended, Program, Start, Worker, workers_of};
 pub use random::Random;
 pub use raw::{Raw, Rest, cpu_time, limit_descriptors, memory, try_limit_descriptors};
 pub use shapes::Shape;
+pub use systemd::{Notice, Systemd};
 
 use std::time::{Duration, Instant};
 

@@ -189,6 +189,7 @@ mod tests {
             memory_bytes: Some(172_032),
             connections: Some(3),
             requests: None,
+            accept_failures: None,
             state: "ready".into(),
             retry_ms: None,
         };

@@ -12,11 +12,15 @@ use crate::spec::Address;
 use std::future::Future;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How many connections over the limit are answered at a time; more are closed unanswered, so that
 /// the limit is one.
 const FULL_ANSWERS_MAX: usize = 64;
+
+/// Of how many connections it is logged what they were doing when they were cut off.
+const OLDEST: usize = 5;
 
 /// The part of a protocol that the life of a server does not share.
 ///
@@ -54,6 +58,8 @@ pub(super) struct Admission<P> {
     worker: Worker,
     room: Arc<Room>,
     full_answers: Semaphore,
+    /// Everything in flight is left now.
+    cut: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -64,6 +70,7 @@ impl<P: Protocol> Admission<P> {
             worker,
             room,
             full_answers: Semaphore::new(FULL_ANSWERS_MAX),
+            cut: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }
     }
@@ -101,6 +108,23 @@ impl<P: Protocol> Admission<P> {
         self.tasks.wait().await;
     }
 
+    /// Leaves everything in flight as it is.
+    pub(super) fn cut(&self) {
+        self.cut.cancel();
+    }
+
+    /// What the oldest connections are doing, for a log.
+    pub(super) fn oldest(&self) -> String {
+        let mut open = self.worker.connections::<P::Conn>();
+        open.sort_unstable_by_key(|conn| conn.client().id);
+        let describe = |conn: &P::Conn| {
+            let client = conn.client();
+            format!("{} for {:.1?}: {}", client.peer, client.since.elapsed(), conn.doing())
+        };
+        let oldest: Vec<_> = open.iter().take(OLDEST).map(describe).collect();
+        oldest.join("; ")
+    }
+
     /// The number of connections, those over the limit included.
     pub(super) fn open(&self) -> usize {
         self.tasks.len()
@@ -136,12 +160,12 @@ impl<P: Protocol> Admission<P> {
         self.protocol.finish(conn).await;
     }
 
-    /// Drops the work unfinished when the worker is told to stop now.
+    /// Drops the work unfinished when everything is to be left.
     async fn until_stopped(&self, work: impl Future<Output = ()>) {
         tokio::select! {
             biased;
             () = work => {}
-            () = self.worker.shutdown().now.cancelled() => {}
+            () = self.cut.cancelled() => {}
         }
     }
 }

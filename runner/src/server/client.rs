@@ -3,6 +3,7 @@
 use super::worker::Worker;
 use crate::spec::Address;
 use std::fmt;
+use std::time::Instant;
 
 /// What a connection knows of itself from its first moment, whatever its protocol.
 pub struct Client {
@@ -10,11 +11,12 @@ pub struct Client {
     pub(super) peer: Address,
     pub(super) local: Address,
     pub(super) worker: Worker,
+    pub(super) since: Instant,
 }
 
 impl Client {
     pub(super) fn new(worker: Worker, peer: Address, local: Address) -> Self {
-        Self { id: worker.next_connection(), peer, local, worker }
+        Self { id: worker.next_connection(), peer, local, worker, since: Instant::now() }
     }
 }
 

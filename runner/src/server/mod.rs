@@ -61,6 +61,14 @@ pub trait Lifecycle: Sized + Send + Sync + 'static {
     }
 }
 
+/// A part of `time` that differs from connection to connection, and that about as many have as any
+/// other part.
+fn spread(time: Duration, connection: u64) -> Duration {
+    // The multiples of the golden ratio leave no gaps and no clusters, however many there are.
+    let fraction = connection.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    time.mul_f64(fraction as f64 / f64::from(u32::MAX))
+}
+
 /// Runs a handler; its panic becomes an error, so that it ends nothing but itself.
 pub(crate) async fn catch_panic<T>(handler: impl Future<Output = T>) -> Result<T> {
     let caught = futures_util::FutureExt::catch_unwind(AssertUnwindSafe(handler)).await;

@@ -109,6 +109,7 @@ pub(crate) async fn run<P: Protocol>(
         () = ended => {}
         () = answer(calls, &admission, &*tell) => {}
     }
+    admission.cut();
     if timeout(CLOSE_GRACE, admission.finished()).await.is_err() {
         let open = admission.open();
         tracing::warn!(server = worker.server(), open, "`close` took too long and was left");
@@ -158,7 +159,8 @@ async fn drain<P: Protocol>(
         () = worker.shutdown().now.cancelled() => {
             let open = admission.open();
             if open > 0 {
-                tracing::warn!(server = worker.server(), open, "left connections at the deadline");
+                let (server, oldest) = (worker.server(), admission.oldest());
+                tracing::warn!(server, open, oldest, "left connections at the deadline");
             }
         }
     }

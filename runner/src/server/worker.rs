@@ -82,6 +82,9 @@ pub(crate) mod sealed {
         /// Who it is.
         fn client(&self) -> &Client;
 
+        /// What it is doing, for a log.
+        fn doing(&self) -> String;
+
         /// Closes it without regard to what is in flight.
         fn close_now(&self);
     }

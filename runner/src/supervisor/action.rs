@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::event::{Command, Ending};
 use super::{ExitStatus, Generation, Pid, SlotId, Time};
+use serde::{Deserialize, Serialize};
 
 /// Something to do. Actions are to be carried out in the order in which they come.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,9 +33,12 @@ pub(super) struct Actions {
     queue: VecDeque<Action>,
 }
 
-/// The ways to make a worker leave, from the kindest to the fastest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The ways to make a worker leave, from the kindest to the fastest. A word of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Leave {
+    /// Serve on, but tell whoever asks that it will not be for long.
+    LameDuck,
     /// Finish what is in flight, then exit.
     Drain,
     /// Exit at once.
@@ -97,8 +101,9 @@ pub(crate) struct WorkerExit {
     pub(crate) cause: Cause,
 }
 
-/// Why a worker has ended.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// Why a worker has ended. A word of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Cause {
     /// It was told to leave.
     Asked,
@@ -122,8 +127,9 @@ pub(crate) enum Cause {
     Crashed,
 }
 
-/// A limit of a worker's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Why a worker that serves is to be replaced: mostly a limit of its life. A word of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Recycle {
     /// `max_requests`
     Requests,
@@ -131,6 +137,10 @@ pub(crate) enum Recycle {
     Lifetime,
     /// `max_memory`
     Memory,
+    /// It serves by a configuration that does not hold any more.
+    Configuration,
+    /// It was forked by a program that another one was to be upgraded to, and that has failed.
+    RolledBack,
 }
 
 /// The reason why a reload has failed.
@@ -196,9 +206,10 @@ impl Actions {
         self.queue.push_back(Action::Finish { code });
     }
 
-    /// Takes back what was not begun.
-    pub(super) fn withdraw_forks(&mut self) {
-        self.queue.retain(|action| !matches!(action, Action::Fork { .. }));
+    /// Takes back the forks for a server that were not begun.
+    pub(super) fn withdraw_forks(&mut self, of: usize) {
+        self.queue
+            .retain(|action| !matches!(action, Action::Fork { slot, .. } if slot.server == of));
     }
 
     /// Takes back the fork for one slot, if it was not begun.
@@ -215,6 +226,7 @@ impl Leave {
     /// The next faster way.
     pub(super) fn faster(self) -> Self {
         match self {
+            Self::LameDuck => Self::Drain,
             Self::Drain => Self::Stop,
             Self::Stop | Self::Abort | Self::Kill => Self::Kill,
         }
@@ -260,6 +272,8 @@ impl fmt::Display for Recycle {
             Self::Requests => "max_requests",
             Self::Lifetime => "max_lifetime",
             Self::Memory => "max_memory",
+            Self::Configuration => "configuration",
+            Self::RolledBack => "upgrade that was rolled back",
         })
     }
 }

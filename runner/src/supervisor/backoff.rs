@@ -9,6 +9,11 @@ pub(super) struct BackOff {
 }
 
 impl BackOff {
+    /// Where another one has stopped.
+    pub(super) fn after(failures: u32) -> Self {
+        Self { failures }
+    }
+
     /// The worker has failed, or could not be forked; `stable` says whether it had served for long
     /// enough before. Returns how long to wait: nothing after a stable life, then doubling.
     pub(super) fn failed(

@@ -2,20 +2,27 @@
 
 use super::action::{Leave, ReloadError, Report, StartFailure};
 use super::event::{Command, Scale};
-use super::{Generation, Mode, Reload, Supervisor, Time};
+use super::server::Server;
+use super::{Mode, Reload, Supervisor, Time};
 
 impl Supervisor {
     pub(super) fn command(&mut self, now: Time, command: Command) {
-        match (command, self.mode) {
-            (_, Mode::Finished) => {}
-            (Command::Stop(how), Mode::Starting | Mode::Running) => self.stop(now, how.into(), 0),
-            (Command::Stop(how), Mode::Stopping { how: before, .. }) => {
+        match (self.mode, command) {
+            (Mode::Finished, _) => {}
+            (Mode::Starting | Mode::Running, Command::Stop(how)) => self.stop(now, how.into(), 0),
+            (Mode::Stopping { how: before, .. }, Command::Stop(how)) => {
+                // When nobody is a lame duck any more, all drain.
+                let lame_ducks = self.servers.iter().any(Server::has_lame_ducks);
+                let before = if lame_ducks { before } else { before.max(Leave::Drain) };
                 self.hurry(now, before.faster().max(how.into()));
             }
-            (_, Mode::Stopping { .. }) => self.actions.report(Report::Ignored(command)),
-            (Command::Reload, _) => self.reload(now),
-            (Command::Restart, _) => self.restart(now),
-            (Command::Scale { server, to }, _) => self.scale(now, server, to),
+            (Mode::Stopping { .. }, command) => self.actions.report(Report::Ignored(command)),
+            (_, Command::Reload) => self.reload(now, |_| true),
+            (_, Command::ReloadOnly(servers)) => {
+                self.reload(now, |server| servers.contains(&server.index));
+            }
+            (_, Command::Restart) => self.restart(now),
+            (_, Command::Scale { server, to }) => self.scale(now, server, to),
         }
     }
 
@@ -28,53 +35,51 @@ impl Supervisor {
         }
     }
 
-    fn reload(&mut self, now: Time) {
-        let previous = self.reload.as_ref().map_or(self.generation, |reload| reload.previous);
-        self.begin_generation(now);
-        self.reload = Some(Reload { previous, failure: None });
-        for slot in self.servers.iter_mut().flat_map(|server| &mut server.slots) {
-            slot.stop_starting(now, &mut self.actions);
+    /// Reloads the servers that are meant, and with them those that a reload in progress is about.
+    fn reload(&mut self, now: Time, is_meant: impl Fn(&Server) -> bool) {
+        let is_meant = |server: &Server| is_meant(server) && server.is_reloadable();
+        if !self.servers.iter().any(is_meant) {
+            return;
         }
+        self.begin_generation();
+        let Self { servers, newest, actions, .. } = self;
+        for server in servers.iter_mut().filter(|it| is_meant(it) || it.is_reloading()) {
+            server.reload(*newest, now, actions);
+        }
+        self.reload = Some(Reload { generation: self.newest, failure: None });
     }
 
     fn restart(&mut self, now: Time) {
-        self.begin_generation(now);
-        for server in &mut self.servers {
-            server.leave(Leave::Stop, now, &mut self.actions);
+        self.begin_generation();
+        let Self { servers, newest, actions, .. } = self;
+        for server in servers {
+            server.restart(*newest, now, actions);
         }
     }
 
-    /// What is forked from now on is of a new generation.
-    fn begin_generation(&mut self, now: Time) {
+    fn begin_generation(&mut self) {
         self.newest += 1;
         self.end_reload(Err(ReloadError::Superseded { by: self.newest }));
-        self.set_generation(self.newest);
-        for server in &mut self.servers {
-            server.extend_start(now);
-            server.forgive(now);
-        }
-    }
-
-    fn set_generation(&mut self, generation: Generation) {
-        self.withdraw_forks();
-        self.generation = generation;
     }
 
     pub(super) fn fail_reload(&mut self, now: Time, failure: StartFailure) {
-        let Some(previous) = self.reload.as_ref().map(|reload| reload.previous) else {
-            return;
-        };
         self.end_reload(Err(ReloadError::Worker(failure)));
-        self.set_generation(previous);
-        for slot in self.servers.iter_mut().flat_map(|server| &mut server.slots) {
-            slot.stop_starting(now, &mut self.actions);
-            slot.end_back_off(now);
+        for server in &mut self.servers {
+            server.fail_reload(now, &mut self.actions);
         }
     }
 
-    pub(super) fn end_reload(&mut self, result: Result<(), ReloadError>) {
-        if self.reload.take().is_some() {
-            let generation = self.generation;
+    /// It is through, if not without failures: there is nothing left to return to.
+    pub(super) fn finish_reload(&mut self, now: Time, result: Result<(), ReloadError>) {
+        let succeeded = result.is_ok();
+        self.end_reload(result);
+        for server in &mut self.servers {
+            server.finish_reload(succeeded, &self.settings, now, &mut self.actions);
+        }
+    }
+
+    fn end_reload(&mut self, result: Result<(), ReloadError>) {
+        if let Some(Reload { generation, .. }) = self.reload.take() {
             self.actions.report(Report::ReloadFinished { generation, result });
         }
     }
@@ -86,7 +91,9 @@ impl Supervisor {
 
     pub(super) fn stop(&mut self, now: Time, how: Leave, code: u8) {
         self.end_reload(Err(ReloadError::Stopping));
-        self.withdraw_forks();
+        for server in &mut self.servers {
+            server.withdraw_forks(&mut self.actions);
+        }
         self.mode = Mode::Stopping { how, started: self.mode == Mode::Running, code };
         self.hurry(now, how);
     }
@@ -98,14 +105,6 @@ impl Supervisor {
         }
         for server in &mut self.servers {
             server.leave(faster, now, &mut self.actions);
-        }
-    }
-
-    /// Takes back the forks that were not begun.
-    fn withdraw_forks(&mut self) {
-        self.actions.withdraw_forks();
-        for slot in self.servers.iter_mut().flat_map(|server| &mut server.slots) {
-            slot.withdraw_fork();
         }
     }
 }

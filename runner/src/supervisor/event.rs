@@ -51,12 +51,15 @@ pub(crate) struct Load {
 }
 
 /// What can be asked of the master.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Command {
-    /// End the program. Each further one makes it faster: drain, stop, kill.
+    /// End the program. Each further one makes it faster: lame duck, drain, stop, kill.
     Stop(Stop),
     /// Replace all workers, each when its successor is READY.
     Reload,
+    /// The same for the workers of these servers. Without any of them it does nothing, and has no
+    /// outcome.
+    ReloadOnly(Vec<usize>),
     /// Stop all workers at once and fork new ones.
     Restart,
     /// Have another number of workers, in one server or in all.
@@ -75,7 +78,7 @@ pub(crate) enum Scale {
 /// How to end the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Stop {
-    /// Let the workers drain.
+    /// Let the workers drain, in a server with `lame_duck` after that time.
     Graceful,
     /// Let the workers exit at once.
     Now,
@@ -84,7 +87,7 @@ pub(crate) enum Stop {
 impl From<Stop> for Leave {
     fn from(stop: Stop) -> Self {
         match stop {
-            Stop::Graceful => Self::Drain,
+            Stop::Graceful => Self::LameDuck,
             Stop::Now => Self::Stop,
         }
     }

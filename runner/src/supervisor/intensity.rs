@@ -31,6 +31,21 @@ impl Intensity {
         }
     }
 
+    /// Counts the failures of the last `window`, from now on.
+    pub(super) fn set_window(&mut self, window: Time) {
+        self.window = window;
+    }
+
+    /// Goes on with the failures that another one has counted.
+    pub(super) fn restore(&mut self, mut times: Vec<Time>) {
+        times.sort_unstable();
+        self.times = times.into();
+    }
+
+    pub(super) fn times(&self) -> impl Iterator<Item = Time> {
+        self.times.iter().copied()
+    }
+
     /// Begins to count anew.
     pub(super) fn clear(&mut self) {
         self.times.clear();

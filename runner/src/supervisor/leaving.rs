@@ -25,6 +25,11 @@ impl Leaving {
         }
     }
 
+    /// One more that another supervisor has told to leave.
+    pub(super) fn adopt(&mut self, worker: Worker) {
+        self.workers.push(worker);
+    }
+
     /// Takes out the one that fits.
     pub(super) fn take_if(&mut self, fits: impl Fn(&Worker) -> bool) -> Option<Worker> {
         let index = self.workers.iter().position(fits)?;

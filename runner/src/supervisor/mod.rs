@@ -19,6 +19,9 @@
 //!    └─────────────▶ Killed ◀──────────────────────────────────────┘
 //! ```
 //!
+//! In a graceful stop of a server with `lame_duck` a Ready worker is a LameDuck for that time: it
+//! serves on, says that it will not for long, and then becomes Draining. A second stop ends that.
+//!
 //! From every state it may exit. A worker that exits without having been told to leave has
 //! failed, and so has one that was killed because it was not READY in time.
 //!
@@ -37,8 +40,8 @@
 //! # The program
 //!
 //! ```text
-//!           all READY           stop                              all exited
-//! Starting ──────────▶ Running ──────▶ Stopping: drain, stop, kill ──────────▶ Finished
+//!           all READY           stop                                         all exited
+//! Starting ──────────▶ Running ──────▶ Stopping: lame duck, drain, stop, kill ──────────▶ Finished
 //!    │                                 ▲         (faster with each further stop)
 //!    └─────────────────────────────────┘
 //!      stop, or a worker that cannot serve or is late (then with exit code 1)
@@ -46,14 +49,19 @@
 //!
 //! # Generations
 //!
-//! A reload or restart begins a generation. A reload *fails* when a successor of its generation
+//! Generations are counted over the whole program, and each server has one: what is forked for it
+//! now. A restart begins a generation for all servers, a reload for all or some of them; the others
+//! keep theirs, and nothing happens to their workers. A reload *fails* when a successor of its generation
 //! does not become READY, or one in a slot that was emptied for it: those not READY yet are stopped,
 //! the old workers stay, the new ones that are READY stay as well, and vacant slots are filled with
 //! the generation that was there before.
 //! It does not fail at once in a slot where nobody served (there is nothing to protect, and a
 //! holder that dies makes its successor the holder): such a failure backs off like any other, the
 //! reload goes on while it can, and the failure is its result in the end.
-//! A newer reload or a restart supersedes the one in progress; what is not READY is stopped.
+//! A newer reload or a restart supersedes the one in progress; what is not READY is stopped. The
+//! newer reload takes over the servers of the older one, also if it was asked for others: what has
+//! changed for them is still to come. When it fails, each server returns to the generation that it
+//! had before the older one.
 //!
 //! Invariant: nothing here reads a clock, makes a system call or knows who drives it: the same
 //! calls give the same actions.
@@ -62,20 +70,24 @@
 //! of an older generation; two workers never serve in it but for the moment in which the successor
 //! is READY and the holder is told to drain.
 //! Invariant: once a stop has begun nothing is forked, and `Finish` is the last action.
-//! Invariant: every state of a worker but `Ready` has a deadline, after which it is killed; after
-//! that only its exit is waited for.
+//! Invariant: every state of a worker but `Ready` has a deadline, after which it is killed, or drains
+//! if it was a lame duck; after a kill only its exit is waited for.
 //! Invariant: a slot that fails again and again is filled at ever longer intervals.
 
 mod action;
+mod adopt;
 mod backoff;
 mod command;
 mod elastic;
 mod event;
+mod failure;
 mod health;
 mod intensity;
 mod leaving;
+mod ledger;
 mod server;
 mod settings;
+mod settle;
 mod slot;
 mod status;
 #[cfg(test)]
@@ -90,16 +102,18 @@ pub(crate) use crate::spec::ExitStatus;
 pub(crate) use action::{
     Action, Cause, Leave, Reason, Recycle, ReloadError, Report, StartFailure, WorkerExit,
 };
+pub(crate) use adopt::Adopted;
 pub(crate) use event::{Command, Ending, Event, Load, Scale, Stop};
+pub(crate) use ledger::Ledger;
 pub(crate) use settings::{ServerSettings, Settings};
-pub(crate) use status::{ServerStatus, State, WorkerStatus};
+pub(crate) use status::{ServerStatus, Stage, State, WorkerStatus};
 #[cfg(any(test, fuzzing))]
-pub(crate) use world::fuzz;
+pub(crate) use world::{fuzz, fuzz_ledger};
 
 use action::Actions;
 use backoff::Jitter;
 use server::Server;
-use slot::{Seat, Setback, Slot};
+use slot::Slot;
 
 /// The time since some moment in the past, the same for all calls. It never goes back.
 pub(crate) type Time = Duration;
@@ -126,9 +140,7 @@ pub(crate) struct Supervisor {
     settings: Settings,
     servers: Vec<Server>,
     mode: Mode,
-    /// What is forked now.
-    generation: Generation,
-    /// The highest generation there ever was; a failed reload makes it differ from the one above.
+    /// The highest generation there ever was, also in a reload that has failed.
     newest: Generation,
     reload: Option<Reload>,
     /// When it was last told the time.
@@ -156,8 +168,7 @@ impl Mode {
 /// A reload in progress.
 #[derive(Clone, Debug, Hash)]
 struct Reload {
-    /// The generation to return to if it fails.
-    previous: Generation,
+    generation: Generation,
     /// The first failure in a slot where nobody served.
     failure: Option<StartFailure>,
 }
@@ -169,7 +180,6 @@ impl Supervisor {
         let mut supervisor = Self {
             servers: servers.iter().enumerate().map(server).collect(),
             mode: Mode::Starting,
-            generation: 1,
             newest: 1,
             reload: None,
             seen_at: now,
@@ -190,30 +200,17 @@ impl Supervisor {
                 self.fork_failed(now, slot, generation, reason);
             }
             Event::Ready { pid } => {
-                if let Some(slot) = slot_of(&mut self.servers, pid) {
-                    slot.ready(pid, now, &mut self.jitter, &mut self.actions);
-                }
+                self.tell(pid, |slot, jitter, actions| slot.ready(pid, now, jitter, actions));
             }
-            Event::Failed { pid, reason, retry } => {
-                let slot = slot_of(&mut self.servers, pid);
-                if let Some(setback) = slot.and_then(|slot| slot.failed(pid, reason, retry)) {
-                    self.setback(now, setback);
-                }
-            }
+            Event::Failed { pid, reason, retry } => self.failed(now, pid, reason, retry),
             Event::Due { pid, why } => {
-                if let Some(slot) = slot_of(&mut self.servers, pid) {
-                    slot.due(pid, why, now, &mut self.actions);
-                }
+                self.tell(pid, |slot, _, actions| slot.due(pid, why, now, actions));
             }
             Event::Heartbeat { pid, at } => {
-                if let Some(slot) = slot_of(&mut self.servers, pid) {
-                    slot.heard(pid, at, now, &mut self.actions);
-                }
+                self.tell(pid, |slot, _, actions| slot.heard(pid, at, now, actions));
             }
             Event::Memory { pid, private } => {
-                if let Some(slot) = slot_of(&mut self.servers, pid) {
-                    slot.weighed(pid, private, now, &mut self.actions);
-                }
+                self.tell(pid, |slot, _, actions| slot.weighed(pid, private, now, actions));
             }
             Event::Load { server, load } => {
                 if let Some(server) = self.servers.get_mut(server).filter(|_| self.mode.forks()) {
@@ -222,6 +219,20 @@ impl Supervisor {
             }
             Event::Exited { pid, ending } => self.exited(now, pid, ending),
             Event::Command(command) => self.command(now, command),
+        }
+        self.settle(now);
+    }
+
+    /// Changes what a server is. Poll the actions after this.
+    ///
+    /// The policy of restarts and the budget hold at once. So do the times to leave in, for workers
+    /// that are told from now on. The time to start in and what is watched of a worker hold for those
+    /// that are forked from now on. Another configured number of workers is one to be scaled to;
+    /// if that has not changed, the number that it was scaled to stays, and in a range always.
+    pub(crate) fn configure(&mut self, now: Time, server: usize, settings: ServerSettings) {
+        self.forgive_lateness(now);
+        if let Some(server) = self.servers.get_mut(server).filter(|_| self.mode.forks()) {
+            server.configure(settings, &self.settings, now, &mut self.actions);
         }
         self.settle(now);
     }
@@ -245,7 +256,7 @@ impl Supervisor {
         }
         if self.mode == Mode::Starting {
             let late = self.servers.iter().find(|server| server.start_deadline() <= now);
-            if let Some(failure) = late.and_then(|late| late.start_failure(self.generation)) {
+            if let Some(failure) = late.and_then(Server::start_failure) {
                 self.fail_start(now, failure);
             }
         }
@@ -269,20 +280,30 @@ impl Supervisor {
         self.actions.next()
     }
 
-    /// What is forked now.
+    /// The highest generation that any server has now.
     pub(crate) fn generation(&self) -> Generation {
-        self.generation
+        self.servers.iter().map(|server| server.generation).max().unwrap_or(self.newest)
+    }
+
+    /// The generation of the reload in progress.
+    pub(crate) fn reloading(&self) -> Option<Generation> {
+        self.reload.as_ref().map(|reload| reload.generation)
+    }
+
+    /// Whether the program is to end, so that nothing is forked any more.
+    pub(crate) fn is_stopping(&self) -> bool {
+        !self.mode.forks()
     }
 
     /// How each server stands, in their order.
     pub(crate) fn status(&self) -> impl Iterator<Item = ServerStatus> {
-        self.servers.iter().map(|server| server.status(self.generation))
+        self.servers.iter().map(Server::status)
     }
 
     /// The slots of a server that new connections are to go to, in order.
     pub(crate) fn serving(&self, server: usize) -> Vec<u32> {
         let slots = self.servers.get(server).into_iter().flat_map(|server| &server.slots);
-        slots.filter(|slot| slot.is_serving()).map(|slot| slot.id.slot).collect()
+        slots.filter(|slot| slot.is_open()).map(|slot| slot.id.slot).collect()
     }
 
     // Events.
@@ -293,140 +314,10 @@ impl Supervisor {
         }
     }
 
-    fn fork_failed(&mut self, now: Time, id: SlotId, generation: Generation, reason: String) {
-        let Some(slot) = slot_at(&mut self.servers, id) else {
-            return;
-        };
-        let Some(setback) = slot.fork_failed(generation, reason.clone()) else {
-            return;
-        };
-        self.actions.report(Report::ForkFailed { slot: id, generation, reason });
-        self.wait(now, id, setback.seat, false);
-        self.setback(now, setback);
-    }
-
-    fn exited(&mut self, now: Time, pid: Pid, ending: Ending) {
-        let Some(slot) = slot_of(&mut self.servers, pid) else {
-            return;
-        };
-        let Some((seat, worker)) = slot.remove(pid) else {
-            return;
-        };
-        let id = slot.id;
-        // Other failures were noticed before the exit.
-        let is_news = worker.is_starting() && !worker.has_failed();
-        let served = worker.is_ready();
-        let stable = worker.is_stable(now, self.settings.stable_after);
-        let exit = worker.exit(id, ending, now);
-        self.actions.report(Report::WorkerExit(exit.clone()));
-        if !self.mode.forks() || !exit.cause.is_failure() {
-            return;
-        }
-        if served {
-            slot.blame(Reason::ShortLived(ending.status));
-        }
-        // What another generation failed by says nothing of the workers to come.
-        let current = exit.generation == self.generation;
-        if current && seat == Seat::Holder && matches!(exit.cause, Cause::Misconfigured(_)) {
-            self.give_up(now, id);
-        } else {
-            self.wait(now, id, seat, stable || !current);
-        }
-        if is_news && let Some(slot) = slot_at(&mut self.servers, id) {
-            let setback = slot.setback(seat, exit.generation, Reason::Exited(ending.status));
-            self.setback(now, setback);
-        }
-    }
-
-    /// Makes a slot wait after a failure, and gives it up when its server fails too often.
-    fn wait(&mut self, now: Time, id: SlotId, seat: Seat, stable: bool) {
-        let Self { servers, settings, jitter, actions, .. } = self;
-        let Some(server) = servers.get_mut(id.server) else {
-            return;
-        };
-        let too_often = server.failed(now, actions);
-        let Some(slot) = server.slot(id.slot) else {
-            return;
-        };
-        match (seat, too_often) {
-            (Seat::Holder, Some(window)) if !stable => slot.give_up(Some(window), now, actions),
-            (Seat::Holder, _) => slot.back_off(stable, now, settings, jitter, actions),
-            (Seat::Successor, _) => slot.postpone(now, settings, jitter),
-            (Seat::Leaving, _) => {}
-        }
-    }
-
-    /// Gives a slot up in which no worker can serve as it is configured.
-    fn give_up(&mut self, now: Time, id: SlotId) {
-        let Self { servers, actions, .. } = self;
-        let Some(server) = servers.get_mut(id.server) else {
-            return;
-        };
-        if server.slot(id.slot).is_some_and(|slot| slot.is_vacant()) {
-            server.degrade(actions);
-        }
-        if let Some(slot) = server.slot(id.slot) {
-            slot.give_up(None, now, actions);
-        }
-    }
-
-    /// A worker will not become READY: what does that mean for the start, or the reload?
-    fn setback(&mut self, now: Time, setback: Setback) {
-        let Setback { replaces, failure, .. } = setback;
-        let is_final = matches!(failure.reason, Reason::Reported(_) | Reason::Timeout(_));
-        let given_up = slot_at(&mut self.servers, failure.slot).is_some_and(|it| it.is_given_up());
-        if self.mode == Mode::Starting && (is_final || given_up) {
-            self.fail_start(now, failure);
-        } else if let Some(reload) = &mut self.reload {
-            // Whatever else was starting has been stopped when the reload began.
-            debug_assert_eq!(failure.generation, self.generation);
-            if replaces {
-                self.fail_reload(now, failure);
-            } else {
-                reload.failure.get_or_insert(failure);
-            }
-        }
-    }
-
-    // What follows from the state, whatever has led to it.
-
-    fn settle(&mut self, now: Time) {
-        if self.mode.forks() {
-            self.staff(now);
-        }
-        if self.mode == Mode::Starting {
-            self.check_started();
-        }
-        self.check_reloaded(now);
-        if self.mode == Mode::Running {
-            self.check_hope(now);
-        }
-        if let Mode::Stopping { started, code, .. } = self.mode {
-            self.check_stopped(started, code);
-        }
-    }
-
-    /// Forks what is missing and to be replaced.
-    fn staff(&mut self, now: Time) {
-        let Self { generation, actions, .. } = self;
-        let reloading = self.reload.is_some();
-        for server in &mut self.servers {
-            server.fill(*generation, now, actions);
-            server.renew(*generation, reloading, now, actions);
-            server.check_recovered(now, actions);
-        }
-    }
-
-    /// Ends the program when every slot of every server is given up: somebody who watches the
-    /// program can do more than it can itself.
-    fn check_hope(&mut self, now: Time) {
-        if self.servers.iter().any(Server::has_hope) {
-            return;
-        }
-        let failure = self.servers.iter().find_map(|server| server.last_failure(self.generation));
-        if let Some(failure) = failure {
-            self.actions.report(Report::NothingServes(failure));
-            self.stop(now, Leave::Stop, 1);
+    /// Tells the slot of a process, if it has one.
+    fn tell(&mut self, pid: Pid, tell: impl FnOnce(&mut Slot, &mut Jitter, &mut Actions)) {
+        if let Some(slot) = slot_of(&mut self.servers, pid) {
+            tell(slot, &mut self.jitter, &mut self.actions);
         }
     }
 
@@ -440,41 +331,6 @@ impl Supervisor {
         if let Some(late) = late.filter(|late| *late > self.settings.lateness) {
             self.servers.iter_mut().for_each(|server| server.pause(unseen));
             self.actions.report(Report::Paused { late });
-        }
-    }
-
-    fn check_started(&mut self) {
-        self.servers.iter_mut().for_each(Server::check_started);
-        if self.servers.iter().all(Server::has_started) {
-            self.mode = Mode::Running;
-            self.actions.report(Report::Started);
-        }
-    }
-
-    /// A reload is over when it is through, or when a failure leaves it no way to go on: the budget
-    /// is used up by slots that stay empty.
-    fn check_reloaded(&mut self, now: Time) {
-        let Some(reload) = &self.reload else {
-            return;
-        };
-        let failure = reload.failure.clone();
-        if self.slots().all(|slot| slot.is_settled(self.generation)) {
-            self.end_reload(failure.map_or(Ok(()), |failure| Err(ReloadError::Worker(failure))));
-        } else if let Some(failure) = failure
-            && !self.slots().any(Slot::is_moving)
-        {
-            self.fail_reload(now, failure);
-            self.staff(now);
-        }
-    }
-
-    fn check_stopped(&mut self, started: bool, code: u8) {
-        if self.slots().all(Slot::is_gone) {
-            self.mode = Mode::Finished;
-            if started {
-                self.actions.report(Report::Stopped);
-            }
-            self.actions.finish(code);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::Time;
 use crate::spec::Share;
+use serde::{Deserialize, Serialize};
 
 /// What holds for every server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +35,8 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
 }
 
-/// What one server is.
+/// What one server is. [`Supervisor::configure`](super::Supervisor::configure) says what a change
+/// means to the workers that there are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ServerSettings {
     /// How many slots it has at first. Zero is a server without processes. Default: 1.
@@ -45,6 +47,9 @@ pub(crate) struct ServerSettings {
     pub(crate) elastic: bool,
     /// How long after its fork a worker may take to be READY. Default: 30 s.
     pub(crate) start_timeout: Time,
+    /// How long a worker serves on in a graceful stop before it drains, so that those who balance the
+    /// load notice. Default: zero.
+    pub(crate) lame_duck: Time,
     /// How long a worker may take to drain. Default: 30 s.
     pub(crate) drain_timeout: Time,
     /// How long a worker without successor still serves after new connections are steered away from
@@ -64,6 +69,26 @@ pub(crate) struct ServerSettings {
     pub(crate) max_surge: Share,
     /// How many fewer workers may be READY while some are replaced. Default: none.
     pub(crate) max_unavailable: Share,
+}
+
+/// How many workers a server is configured to have. A part of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct Sizing {
+    pub(super) workers: u32,
+    pub(super) bounds: (u32, u32),
+    pub(super) elastic: bool,
+}
+
+impl ServerSettings {
+    pub(super) fn sizing(&self) -> Sizing {
+        Sizing { workers: self.workers, bounds: self.bounds, elastic: self.elastic }
+    }
+
+    /// The same with another number of workers.
+    pub(super) fn sized(&self, sizing: Sizing) -> Self {
+        let Sizing { workers, bounds, elastic } = sizing;
+        Self { workers, bounds, elastic, ..self.clone() }
+    }
 }
 
 impl Default for Settings {
@@ -91,6 +116,7 @@ impl Default for ServerSettings {
             bounds: (1, 1024),
             elastic: false,
             start_timeout: Time::from_secs(30),
+            lame_duck: Time::ZERO,
             drain_timeout: Time::from_secs(30),
             retire_delay: Time::from_millis(100),
             heartbeat_timeout: None,

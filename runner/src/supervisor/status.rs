@@ -2,11 +2,24 @@
 
 use super::action::Leave;
 use super::worker::{Phase, Worker};
-use super::{Generation, NEVER, Pid, SlotId, Time};
+use super::{Generation, Mode, NEVER, Pid, SlotId, Supervisor, Time};
+
+/// What the program is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Not every server has served yet.
+    Starting,
+    Running,
+    /// It runs, and replaces workers because somebody has asked for it.
+    Reloading,
+    Stopping,
+}
 
 /// A server as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ServerStatus {
+    /// What is forked now.
+    pub(crate) generation: Generation,
     /// How many workers it is to have.
     pub(crate) target: u32,
     /// Whether it fails too often, or has slots that are given up.
@@ -37,6 +50,8 @@ pub(crate) enum State {
     Starting,
     /// It serves.
     Ready,
+    /// It serves for a while yet, before it drains.
+    LameDuck,
     /// It finishes what is in flight.
     Draining,
     /// It was told to exit at once, or was killed.
@@ -45,6 +60,17 @@ pub(crate) enum State {
     BackOff { until: Time },
     /// There is none, for it has failed too often; it is tried again at this time, if ever.
     Failed { until: Option<Time> },
+}
+
+impl Supervisor {
+    pub(crate) fn stage(&self) -> Stage {
+        match self.mode {
+            Mode::Starting => Stage::Starting,
+            Mode::Running if self.reload.is_some() => Stage::Reloading,
+            Mode::Running => Stage::Running,
+            Mode::Stopping { .. } | Mode::Finished => Stage::Stopping,
+        }
+    }
 }
 
 impl WorkerStatus {
@@ -73,6 +99,7 @@ impl State {
         match phase {
             Phase::Starting => Self::Starting,
             Phase::Ready => Self::Ready,
+            Phase::Leaving(Leave::LameDuck) => Self::LameDuck,
             Phase::Leaving(Leave::Drain) => Self::Draining,
             Phase::Leaving(Leave::Stop | Leave::Abort | Leave::Kill) => Self::Stopping,
         }

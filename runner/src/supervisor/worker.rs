@@ -4,7 +4,10 @@ use super::action::{Actions, Cause, Leave, Reason, Recycle, WorkerExit};
 use super::backoff::Jitter;
 use super::event::Ending;
 use super::health::{Health, Vitals};
-use super::{ExitStatus, Generation, NEVER, Pid, SlotId, Time};
+use super::ledger::WorkerLedger;
+use super::slot::Seat;
+use super::{ExitStatus, Generation, NEVER, Pid, ServerSettings, Settings, SlotId, Time};
+use serde::{Deserialize, Serialize};
 
 /// What a program exits with that cannot work as it is configured (`EX_CONFIG`, sysexits.h(3head)).
 const EX_CONFIG: i32 = 78;
@@ -29,8 +32,9 @@ pub(super) struct Worker {
     cause: Option<Cause>,
 }
 
-/// How far a worker is. It only ever moves on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// How far a worker is. It only ever moves on. A word of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Phase {
     /// Forked, not READY.
     Starting,
@@ -40,16 +44,44 @@ pub(super) enum Phase {
     Leaving(Leave),
 }
 
-/// How long a worker of a server may take for what.
+impl Phase {
+    /// Whether there is a deadline for it.
+    fn ends(self) -> bool {
+        !matches!(self, Self::Ready | Self::Leaving(Leave::Kill))
+    }
+}
+
+/// What a worker of a server may take, and how long.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Limits {
     pub(super) start: Time,
+    pub(super) lame_duck: Time,
     pub(super) drain: Time,
     pub(super) stop: Time,
     pub(super) abort: Time,
     /// How long it serves at least before it is replaced because of a limit.
     pub(super) rest: Time,
     pub(super) vitals: Vitals,
+}
+
+impl Limits {
+    pub(super) fn new(own: &ServerSettings, all: &Settings) -> Self {
+        Self {
+            start: own.start_timeout,
+            lame_duck: own.lame_duck,
+            drain: own.drain_timeout.saturating_add(all.drain_margin),
+            stop: all.stop_grace,
+            abort: all.abort_grace,
+            rest: all.stable_after,
+            vitals: Vitals {
+                heartbeat_timeout: own.heartbeat_timeout,
+                max_lifetime: own.max_lifetime,
+                max_memory: own.max_memory,
+                memory_interval: all.memory_interval,
+                jitter_percent: all.jitter_percent,
+            },
+        }
+    }
 }
 
 impl Worker {
@@ -66,6 +98,39 @@ impl Worker {
             due: None,
             cause: None,
         }
+    }
+
+    /// Goes on with one that another supervisor hands over, or says what is wrong with it.
+    pub(super) fn adopt(
+        ledger: WorkerLedger,
+        mut limits: Limits,
+        now: Time,
+        jitter: &mut Jitter,
+    ) -> Result<Self, String> {
+        let WorkerLedger { pid, generation, phase, forked_at, ready_at, deadline, .. } = ledger;
+        let WorkerLedger { heartbeat_timeout, max_lifetime, max_memory, .. } = ledger;
+        let fits = match phase {
+            Phase::Starting => ready_at.is_none(),
+            Phase::Ready => ready_at.is_some(),
+            Phase::Leaving(_) => true,
+        };
+        if !fits || phase.ends() != deadline.is_some() {
+            return Err(format!("process {pid} contradicts itself"));
+        }
+        limits.vitals = Vitals { heartbeat_timeout, max_lifetime, max_memory, ..limits.vitals };
+        let watched_since = ready_at.filter(|_| phase == Phase::Ready).map(|since| since.min(now));
+        Ok(Self {
+            pid: Pid(pid),
+            generation,
+            phase,
+            limits,
+            forked_at,
+            ready_at,
+            deadline: deadline.unwrap_or(NEVER),
+            health: watched_since.map(|since| Health::new(limits.vitals, since, jitter)),
+            due: ledger.due,
+            cause: ledger.cause,
+        })
     }
 
     /// It says that it serves. Returns how long that took, or nothing when it is too late.
@@ -119,8 +184,12 @@ impl Worker {
 
     /// Makes it leave, unless it does already in this way or a faster one.
     pub(super) fn leave(&mut self, how: Leave, now: Time, actions: &mut Actions) {
-        // A worker that does not serve has nothing to drain.
-        let how = if self.is_starting() { how.max(Leave::Stop) } else { how };
+        let how = match how {
+            // A worker that does not serve has nothing to drain.
+            _ if self.is_starting() => how.max(Leave::Stop),
+            Leave::LameDuck if self.limits.lame_duck.is_zero() => Leave::Drain,
+            how => how,
+        };
         let before = match self.phase {
             Phase::Leaving(already) if already >= how => return,
             Phase::Leaving(_) => self.deadline,
@@ -129,6 +198,7 @@ impl Worker {
         self.phase = Phase::Leaving(how);
         self.health = None;
         self.deadline = match how {
+            Leave::LameDuck => now.saturating_add(self.limits.lame_duck),
             Leave::Drain => now.saturating_add(self.limits.drain),
             Leave::Stop => before.min(now.saturating_add(self.limits.stop)),
             Leave::Abort => before.min(now.saturating_add(self.limits.abort)),
@@ -137,9 +207,13 @@ impl Worker {
         actions.signal(self.pid, how);
     }
 
-    /// Kills it if its time is up. Returns the reason if it should have been READY by now.
+    /// Kills it if its time is up, or lets it drain if it was a lame duck. Returns the reason if it should have been READY by now.
     pub(super) fn expire(&mut self, now: Time, actions: &mut Actions) -> Option<Reason> {
         if now < self.deadline {
+            return None;
+        }
+        if self.is_lame_duck() {
+            self.leave(Leave::Drain, now, actions);
             return None;
         }
         let starting = self.is_starting();
@@ -148,6 +222,12 @@ impl Worker {
         self.cause.get_or_insert(cause);
         self.leave(Leave::Kill, now, actions);
         (starting && news).then_some(Reason::Timeout(self.limits.start))
+    }
+
+    /// From now on other limits hold, but for what it was forked with: its start and its health.
+    pub(super) fn limit(&mut self, limits: Limits) {
+        let Limits { start, vitals, .. } = self.limits;
+        self.limits = Limits { start, vitals, ..limits };
     }
 
     /// Nothing was looked after for that long, so that it is not to blame for it.
@@ -181,6 +261,24 @@ impl Worker {
         }
     }
 
+    pub(super) fn ledger(&self, seat: Seat) -> WorkerLedger {
+        let Vitals { heartbeat_timeout, max_lifetime, max_memory, .. } = self.limits.vitals;
+        WorkerLedger {
+            pid: self.pid.0,
+            generation: self.generation,
+            seat,
+            phase: self.phase,
+            forked_at: self.forked_at,
+            ready_at: self.ready_at,
+            deadline: self.phase.ends().then_some(self.deadline),
+            due: self.due,
+            cause: self.cause.clone(),
+            heartbeat_timeout,
+            max_lifetime,
+            max_memory,
+        }
+    }
+
     /// Whether the reason why it ends is known already.
     pub(super) fn has_failed(&self) -> bool {
         self.cause.is_some()
@@ -196,6 +294,14 @@ impl Worker {
 
     pub(super) fn is_ready(&self) -> bool {
         self.phase == Phase::Ready
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        matches!(self.phase, Phase::Leaving(_))
+    }
+
+    pub(super) fn is_lame_duck(&self) -> bool {
+        self.phase == Phase::Leaving(Leave::LameDuck)
     }
 
     pub(super) fn is_draining(&self) -> bool {

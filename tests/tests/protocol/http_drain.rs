@@ -131,6 +131,25 @@ fn the_deadline_ends_what_hangs() {
     }
 }
 
+/// What is open at the deadline is told: how much, who the oldest are and what they do. A response
+/// that is still being produced is one of them (P61).
+#[test]
+fn what_is_left_at_the_deadline_is_told() {
+    let program = serving(&["--server.web.drain_timeout=400ms"]);
+    let web = program.address("web");
+    let slow = Raw::sending(web, "GET /slow?600000 HTTP/1.1\r\nHost: t\r\n\r\n");
+    program.wait_for("slow begins");
+    let mut stream = Raw::sending(web, "GET /stream?1000000 HTTP/1.1\r\nHost: t\r\n\r\n");
+    assert!(stream.head().contains("chunked"));
+    program.signal(Signal::SIGQUIT);
+    let told = program.wait_for("left connections at the deadline");
+    let (first, second) = told.split_once(';').expect("two connections");
+    assert!(first.contains("open=2") && first.contains("GET /slow"), "{told}");
+    assert!(first.contains(&slow.address().to_string()), "{told}");
+    assert!(second.contains(&format!("{} for ", stream.address())), "{told}");
+    assert!(second.contains("GET /stream"), "{told}");
+}
+
 /// A worker whose master is gone drains: what is in flight is whole.
 #[test]
 fn requests_outlive_the_master() {

@@ -284,12 +284,14 @@ fn text_that_is_not_unicode_is_an_error() {
     name.push(0xff);
     let sources = Sources {
         file: None,
+        text: None,
         environment: vec![
             ("RUNNER_MASTER__UMASK".into(), bytes.clone()),
             (OsString::from_vec(name), "1".into()),
         ],
         overrides: vec![Override { name: "--master.umask".to_owned(), value: bytes }],
         context,
+        again: false,
     };
     let declared =
         Declared { master: &MasterOptions::default(), place: place(), servers: Vec::new() };

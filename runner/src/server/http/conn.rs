@@ -1,6 +1,7 @@
 //! A connection of an HTTP client, and what it is doing.
 
 use super::{Method, Uri, clock};
+use crate::scoreboard::Asked;
 use crate::server::client::Client;
 use crate::server::{Connection, Worker, worker};
 use crate::spec::Address;
@@ -34,8 +35,13 @@ struct Inner {
     /// When the phase began or last made progress, in milliseconds of [`clock::now`].
     since: AtomicU64,
     close: AtomicU8,
+    /// The last request.
+    asked: [AtomicU64; ASKED_WORDS],
     changed: Notify,
 }
+
+/// The room for the last request, in words of eight bytes.
+const ASKED_WORDS: usize = 8;
 
 /// What a connection is doing; decides how long it may go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +77,7 @@ impl Conn {
             body_abandoned: AtomicBool::new(false),
             since: AtomicU64::new(millis(clock::now())),
             close: AtomicU8::new(Close::No as u8),
+            asked: [const { AtomicU64::new(0) }; ASKED_WORDS],
             changed: Notify::new(),
         }))
     }
@@ -131,7 +138,9 @@ impl Conn {
     /// A request has been read; the guard lives until its response has been produced.
     pub(super) fn begin_request(&self, method: &Method, uri: &Uri) -> Busy {
         let worker = self.worker();
-        worker.served(worker.row().request_begun(method.as_str(), uri.path()));
+        let asked = Asked::new(method.as_str(), uri.path());
+        asked.store(&self.0.asked);
+        worker.served(worker.row().request_begun(&asked));
         self.0.body_abandoned.store(false, Relaxed);
         self.0.phase.store(Phase::Busy as u8, Relaxed);
         Busy(self.clone())
@@ -207,6 +216,16 @@ impl Connection for Conn {}
 impl worker::sealed::Connection for Conn {
     fn client(&self) -> &Client {
         &self.0.client
+    }
+
+    fn doing(&self) -> String {
+        match self.phase() {
+            Phase::New => "silent so far".to_owned(),
+            Phase::Head => "sending a request".to_owned(),
+            Phase::Busy => Asked::read(&self.0.asked).unwrap_or_default(),
+            Phase::Idle => "idle".to_owned(),
+            Phase::Lingering => "closing".to_owned(),
+        }
     }
 
     fn close_now(&self) {

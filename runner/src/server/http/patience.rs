@@ -1,13 +1,17 @@
 //! How long a connection may go on with what it is doing.
 
 use super::conn::{Conn, Phase};
-use crate::server::STALL_MAX;
 use crate::server::run::Limits;
+use crate::server::{STALL_MAX, spread};
 use std::time::Duration;
 
 /// How long an idle connection may still send one more request after a drain has begun: one that
 /// the client sent before it knew.
 const DRAIN_GRACE: Duration = Duration::from_millis(500);
+
+/// How much longer, at most: connections are closed one after another in this time, so that not all
+/// clients come back in the same moment.
+const DRAIN_SPREAD: Duration = Duration::from_millis(500);
 
 /// How long to wait for more from a client that sent what nobody reads, or for its own end.
 const LINGER: Duration = Duration::from_secs(2);
@@ -46,7 +50,8 @@ impl Patience {
             (Phase::Head, _) | (Phase::New, None) => since + self.header_timeout,
             (Phase::Idle, None) => since + self.keep_alive,
             (Phase::New | Phase::Idle, Some(began)) => {
-                since.max(began) + DRAIN_GRACE.min(self.keep_alive)
+                let grace = DRAIN_GRACE + spread(DRAIN_SPREAD, conn.id());
+                since.max(began) + grace.min(self.keep_alive)
             }
         };
         let look_again = drain_began.map_or(self.shortest(), |_| DRAIN_GRACE);
@@ -96,8 +101,9 @@ mod tests {
     #[test]
     fn each_phase_has_its_limit() {
         let conn = connection();
+        let later = spread(DRAIN_SPREAD, conn.id()).as_millis() as u64;
         check("new", &conn, None, Some(10_000));
-        check("new", &conn, Some(3000), Some(3500));
+        check("new", &conn, Some(3000), Some(3500 + later));
 
         conn.received();
         check("head", &conn, None, Some(10_000));
@@ -116,11 +122,22 @@ mod tests {
 
         drop(busy);
         check("idle", &conn, None, Some(40_000));
-        check("idle", &conn, Some(3000), Some(3500));
+        check("idle", &conn, Some(3000), Some(3500 + later));
 
         conn.linger();
         check("lingering", &conn, None, Some(2000));
         check("lingering", &conn, Some(100), Some(2000));
+    }
+
+    /// Idle connections are not closed all at once, and none too early.
+    #[test]
+    fn closes_are_spread() {
+        let mut ends: Vec<_> =
+            (0..100).map(|id| (DRAIN_GRACE + spread(DRAIN_SPREAD, id)).as_millis()).collect();
+        ends.sort_unstable();
+        assert!(500 <= ends[0] && ends[99] <= 1000, "{ends:?}");
+        let gap = ends.windows(2).map(|pair| pair[1] - pair[0]).max();
+        assert!(gap <= Some(15), "{ends:?}");
     }
 
     /// A connection looked at for the last phase is not too late for the next.

@@ -1,6 +1,7 @@
 //! A connection of a TCP client.
 
 use super::outbox::{Outbox, Pushed};
+use crate::scoreboard::Asked;
 use crate::server::client::Client;
 use crate::server::stream::Stream;
 use crate::server::{Connection, Worker, worker};
@@ -8,6 +9,7 @@ use crate::spec::Address;
 use bytes::Bytes;
 use std::fmt;
 use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use thiserror::Error;
@@ -37,6 +39,8 @@ struct Inner {
     outbox: Outbox,
     state: watch::Sender<State>,
     last_receive: Mutex<Instant>,
+    /// Whether a handler has what was received.
+    received: AtomicBool,
 }
 
 /// What the owner of the connection wants of it.
@@ -76,6 +80,7 @@ impl Conn {
             outbox: Outbox::default(),
             state: watch::Sender::new(State::default()),
             last_receive: Mutex::new(Instant::now()),
+            received: AtomicBool::new(false),
         }))
     }
 
@@ -206,8 +211,12 @@ impl Conn {
         let _ = self.0.state.subscribe().wait_for(|state| !state.paused).await;
     }
 
-    pub(super) fn received(&self) {
+    /// Data has arrived; a handler is at work until the guard is dropped.
+    pub(super) fn received(&self) -> Receiving<'_> {
+        self.worker().row().request_begun(&Asked::new("receive", ""));
+        self.0.received.store(true, Relaxed);
         *self.0.last_receive.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        Receiving(self)
     }
 
     pub(super) fn stream(&self) -> &Stream {
@@ -226,8 +235,26 @@ impl worker::sealed::Connection for Conn {
         &self.0.client
     }
 
+    fn doing(&self) -> String {
+        match self.queued() {
+            _ if self.0.received.load(Relaxed) => "in `receive`".to_owned(),
+            0 => "idle".to_owned(),
+            bytes => format!("taking the last {bytes} bytes"),
+        }
+    }
+
     fn close_now(&self) {
         self.close_now();
+    }
+}
+
+/// The work of a handler on what was received.
+pub(super) struct Receiving<'a>(&'a Conn);
+
+impl Drop for Receiving<'_> {
+    fn drop(&mut self) {
+        self.0.0.received.store(false, Relaxed);
+        self.0.worker().row().request_ended();
     }
 }
 

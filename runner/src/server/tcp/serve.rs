@@ -7,7 +7,7 @@ use crate::server::admission::Protocol;
 use crate::server::client::Client;
 use crate::server::run::{Limits, Session, run};
 use crate::server::stream::Stream;
-use crate::server::{LINGER_MAX, STALL_MAX, Serve, Worker, catch_panic, notify};
+use crate::server::{LINGER_MAX, STALL_MAX, Serve, Worker, catch_panic, notify, spread};
 use bytes::{BufMut, BytesMut};
 use futures_util::FutureExt;
 use std::future::Future;
@@ -21,6 +21,10 @@ use tokio::time::{sleep, timeout};
 /// How long a connection may still deliver data after a drain has begun: what the client sent
 /// before it knew.
 const DRAIN_GRACE: Duration = Duration::from_millis(100);
+
+/// How much longer, at most: connections are closed one after another in this time, so that not all
+/// clients come back in the same moment.
+const DRAIN_SPREAD: Duration = Duration::from_millis(400);
 
 /// How long to wait for more from the client, or its own end, after ours: a socket closed with
 /// unread data resets the connection, and the client could lose what was sent last (RFC 9293,
@@ -116,11 +120,8 @@ impl<H: Handler> TcpProtocol<H> {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                 Err(error) => return Err(error.into()),
             }
-            conn.received();
-            self.worker.row().request_begun("receive", "");
-            let received = catch_panic(self.handler.receive(conn, buffer.split().freeze())).await;
-            self.worker.row().request_ended();
-            received??;
+            let _receiving = conn.received();
+            catch_panic(self.handler.receive(conn, buffer.split().freeze())).await??;
         }
     }
 
@@ -128,7 +129,7 @@ impl<H: Handler> TcpProtocol<H> {
     async fn done(&self, conn: &Conn) {
         let drained = async {
             self.worker.shutdown().drain.cancelled().await;
-            sleep(DRAIN_GRACE).await;
+            sleep(DRAIN_GRACE + spread(DRAIN_SPREAD, conn.id())).await;
         };
         tokio::select! {
             () = conn.closing(Close::Flushed) => {}

@@ -37,7 +37,7 @@ fn explore(begin: World, depth: usize, commands: usize) {
 }
 
 /// What can happen next.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Next {
     Happens(Step),
     /// The next time has come.
@@ -54,14 +54,15 @@ impl Next {
 }
 
 fn steps(world: &World, commands: bool) -> Vec<Next> {
-    const COMMANDS: [Command; 5] = [
+    let any = [
         Command::Reload,
+        Command::ReloadOnly(vec![0]),
         Command::Restart,
         Command::Stop(Stop::Graceful),
         Command::Scale { server: None, to: Scale::By(1) },
         Command::Scale { server: None, to: Scale::By(-1) },
     ];
-    let commands = COMMANDS.into_iter().filter(|_| commands).map(Step::Command);
+    let commands = any.into_iter().filter(|_| commands).map(Step::Command);
     let (all, starting, serving) = world.counts();
     let exits = (0..all).map(|pick| Step::Exit(pick, ExitStatus::Signal(11).into()));
     let starts = (0..starting).flat_map(|pick| [Step::Ready(pick), Step::Fail(pick)]);
@@ -178,6 +179,12 @@ fn one_server_of_two_workers() {
 fn one_server_without_room_for_successors() {
     let (max_surge, max_unavailable) = (Share::Count(0), Share::Count(1));
     explore(started(&[ServerSettings { max_surge, max_unavailable, ..small(2) }]), 6, 1);
+}
+
+#[test]
+fn a_lame_duck_and_one_that_is_none() {
+    let lame_duck = ServerSettings { lame_duck: Time::from_secs(1), ..small(1) };
+    explore(started(&[lame_duck, small(1)]), 4, 3);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! ```text
 //! servers 2 1           two servers, of two workers and of one; this, or `server`, begins a script
 //! server 4 surge=1      one server with options: surge, unavailable, heartbeat, lifetime, memory,
-//!                       restarts, window, range
+//!                       restarts, window, range, start, drain, lame
 //! +1s                   time passes; what is done then is preceded by the time
 //! ready 100 102         workers are READY (`ready all`: all that are starting)
 //! failed 100 no disk    a worker says why it cannot serve; `misconfigured`: and that it never will
@@ -14,8 +14,13 @@
 //! exit 100 code 1       a process has ended; so have `exit 100 sig 9` and `exit all code 0`, and
 //!                       `exit 100 oom`, for want of memory
 //! forks fail            from now on, until `forks work`; with `forks hang` they are answered then
-//! reload                so are `restart`, `stop`, `stop now`
+//! reload                so are `restart`, `stop`, `stop now`; `reload 1 2`: only these servers
 //! scale +1              all servers get one worker more; `scale 4`: so many
+//! configure 1 4 drain=9s
+//!                       server 1 is another one from now on, of 4 workers with these options
+//! upgrade               the supervisor is written down and read again
+//! upgrade same, gone, 2 the new program has no second server, and has another one of 2 workers
+//! roll back 2           the new program has failed, whose reload had this generation
 //! late 30s              time passes in which nobody looks at the clock
 //! workers               shows all processes
 //! ```
@@ -28,18 +33,25 @@ use std::fmt::Write as _;
 
 use super::*;
 
+mod configure;
 mod crash;
 mod escalation;
 mod exhaustive;
 mod health;
+mod lame_duck;
+mod ledger;
 mod mistakes;
 mod properties;
 mod recycle;
 mod reload;
+mod reload_only;
 mod restart;
+mod roll_back;
 mod scale;
 mod start;
 mod stop;
+mod upgrade;
+mod upgrade_changes;
 
 /// Plays the script and compares what is done with what the script says.
 #[track_caller]
@@ -62,6 +74,7 @@ fn indent(line: &str) -> usize {
 #[derive(Default)]
 struct Stage {
     supervisor: Option<Supervisor>,
+    servers: Vec<ServerSettings>,
     now: Time,
     forked: i32,
     forks: Forks,
@@ -128,6 +141,18 @@ impl Stage {
                 };
                 self.tell(Event::Command(Command::Scale { server: None, to }));
             }
+            "configure" => {
+                let (now, index) = (self.now, noun.parse().unwrap());
+                self.servers[index] = server(detail);
+                self.supervisor().configure(now, index, server(detail));
+                self.act("");
+            }
+            "upgrade" => self.upgrade(rest),
+            "roll" => {
+                let now = self.now;
+                self.supervisor().roll_back(now, detail.parse().unwrap());
+                self.act("");
+            }
             "late" => {
                 self.now += duration(rest);
                 let now = self.now;
@@ -135,6 +160,10 @@ impl Stage {
                 self.act("");
             }
             "forks" => self.set_forks(rest),
+            "reload" if !rest.is_empty() => {
+                let servers = rest.split(' ').map(|server| server.parse().unwrap()).collect();
+                self.tell(Event::Command(Command::ReloadOnly(servers)));
+            }
             "reload" => self.tell(Event::Command(Command::Reload)),
             "restart" => self.tell(Event::Command(Command::Restart)),
             "stop" if rest == "now" => self.tell(Event::Command(Command::Stop(Stop::Now))),
@@ -145,9 +174,29 @@ impl Stage {
     }
 
     fn begin(&mut self, servers: &[ServerSettings]) {
-        let settings =
-            Settings { jitter_percent: 0, drain_margin: Time::from_secs(1), ..Settings::default() };
-        self.supervisor = Some(Supervisor::new(self.now, settings, servers));
+        self.servers = servers.to_vec();
+        self.supervisor = Some(Supervisor::new(self.now, settings(), servers));
+        self.act("");
+    }
+
+    /// Without any text all is the same.
+    fn upgrade(&mut self, text: &str) {
+        let Ledger { servers, newest, .. } = handed_over(&self.supervisor().ledger());
+        let mut ledgers = servers.into_iter();
+        let mut texts = text.split_terminator(", ");
+        let mut adopted = Vec::new();
+        while adopted.len() < self.servers.len().max(text.split_terminator(", ").count()) {
+            let (text, before) = (texts.next(), self.servers.get(adopted.len()));
+            let settings = match (text, before) {
+                (None | Some("same" | "gone"), before) => before.unwrap().clone(),
+                (Some(text), _) => server(text),
+            };
+            let removed = text == Some("gone");
+            adopted.push(Adopted { settings, ledger: ledgers.next(), removed });
+        }
+        self.servers = adopted.iter().map(|server| server.settings.clone()).collect();
+        let adopted = Supervisor::adopt(self.now, settings(), adopted, newest);
+        self.supervisor = Some(adopted.expect("what was written"));
         self.act("");
     }
 
@@ -229,6 +278,16 @@ impl Stage {
     }
 }
 
+fn settings() -> Settings {
+    Settings { jitter_percent: 0, drain_margin: Time::from_secs(1), ..Settings::default() }
+}
+
+/// What another program reads.
+fn handed_over(ledger: &Ledger) -> Ledger {
+    let text = serde_json::to_string(ledger).expect("written");
+    serde_json::from_str(&text).expect("read")
+}
+
 /// All processes, and the slots that wait for one.
 fn workers(supervisor: &Supervisor) -> Vec<WorkerStatus> {
     supervisor.status().flat_map(|server| server.workers).collect()
@@ -252,6 +311,9 @@ fn server(text: &str) -> ServerSettings {
             "unavailable" => settings.max_unavailable = Share::Count(number()),
             "heartbeat" => settings.heartbeat_timeout = Some(duration(value)),
             "lifetime" => settings.max_lifetime = Some(duration(value)),
+            "start" => settings.start_timeout = duration(value),
+            "lame" => settings.lame_duck = duration(value),
+            "drain" => settings.drain_timeout = duration(value),
             "memory" => settings.max_memory = Some(number().into()),
             "restarts" => settings.max_restarts = Some(number()),
             "window" => settings.restart_window = duration(value),
@@ -292,6 +354,7 @@ impl std::fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
             Action::Fork { slot, generation } => write!(f, "fork {}", place(*slot, *generation)),
+            Action::Signal { pid, how: Leave::LameDuck } => write!(f, "lame duck {}", pid.0),
             Action::Signal { pid, how: Leave::Drain } => write!(f, "drain {}", pid.0),
             Action::Signal { pid, how: Leave::Stop } => write!(f, "stop {}", pid.0),
             Action::Signal { pid, how: Leave::Abort } => write!(f, "abort {}", pid.0),

@@ -3,16 +3,26 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::supervisor::world::plan::{DRAIN, Plan, Step, WINDOW, ending, patient, server};
+use crate::supervisor::world::plan::{
+    Change, GRACEFUL, Plan, Step, WINDOW, ending, patient, server,
+};
 use crate::supervisor::world::{ORIGIN, World};
 
-fn servers() -> impl Strategy<Value = Vec<ServerSettings>> {
+fn any_server() -> impl Strategy<Value = ServerSettings> {
     let any_server = prop::collection::vec(any::<u32>(), 20).prop_map(|choices| {
         let mut choices = choices.into_iter();
         server(|below| choices.next().map_or(0, |choice| choice % below))
     });
-    let server = prop_oneof![1 => (0..6_u32).prop_map(patient), 2 => any_server];
-    prop::collection::vec(server, 1..4)
+    prop_oneof![1 => (0..6_u32).prop_map(patient), 2 => any_server]
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        Just(Change::Nothing),
+        (any::<usize>(), any_server()).prop_map(|(pick, server)| Change::Other(pick, server)),
+        any_server().prop_map(Change::New),
+        any::<usize>().prop_map(Change::Gone),
+    ]
 }
 
 fn plan(commands: BoxedStrategy<Command>) -> impl Strategy<Value = Plan> {
@@ -32,18 +42,24 @@ fn plan(commands: BoxedStrategy<Command>) -> impl Strategy<Value = Plan> {
         2 => prop::bool::weighted(0.3).prop_map(Step::ForksFail),
         4 => commands.clone().prop_map(Step::Command),
         2 => (commands.clone(), commands).prop_map(|(one, two)| Step::Commands(one, two)),
+        1 => (pick, any_server()).prop_map(|(pick, server)| Step::Configure(pick, server)),
+        1 => change().prop_map(Step::Upgrade),
+        1 => Just(Step::HandOver),
+        1 => Just(Step::RollBack),
         1 => (0..20_000_u64).prop_map(Step::Late),
         1 => (0..100_000_u64).prop_map(Step::Standstill),
         1 => Just(Step::Strangers),
     ];
     let manners = prop::collection::vec(prop::option::weighted(0.8, 0..5000_u64), 1..8);
     let steps = prop::collection::vec(step, 0..80);
-    (servers(), prop::bool::weighted(0.8), steps, manners)
+    let servers = prop::collection::vec(any_server(), 1..4);
+    (servers, prop::bool::weighted(0.8), steps, manners)
         .prop_map(|(servers, started, steps, manners)| Plan { servers, started, steps, manners })
 }
 
 fn replacements() -> BoxedStrategy<Command> {
-    prop_oneof![3 => Just(Command::Reload), 1 => Just(Command::Restart)].boxed()
+    let some = prop::collection::vec(0..4_usize, 0..3).prop_map(Command::ReloadOnly);
+    prop_oneof![2 => Just(Command::Reload), 2 => some, 1 => Just(Command::Restart)].boxed()
 }
 
 fn changes() -> BoxedStrategy<Command> {
@@ -78,7 +94,7 @@ proptest! {
     fn a_graceful_stop_ends_in_time(plan in plan(changes())) {
         let mut world = World::play(&plan);
         world.command(Command::Stop(Stop::Graceful));
-        world.pass(DRAIN + Time::from_secs(3));
+        world.pass(GRACEFUL);
         prop_assert!(world.finished, "still there: {:?}", world.processes);
     }
 
@@ -93,6 +109,28 @@ proptest! {
             prop_assert!(world.witness.last_reload_succeeded());
             world.check_whole();
         }
+    }
+
+    /// Without jitter, which begins anew, and without vitals, which are looked at soon after it.
+    #[test]
+    fn a_supervisor_goes_on_as_the_one_before_would_have(plan in plan(changes())) {
+        let settings = Settings { jitter_percent: 0, ..Settings::default() };
+        let servers: Vec<_> = plan.servers.iter().map(|server| patient(server.workers)).collect();
+        let mut one = World::new(settings, &servers, plan.manners);
+        let mut many = one.clone();
+        let brings_vitals = |step: &Step| matches!(step, Step::Configure(..) | Step::Upgrade(_));
+        let passes_unseen = |step: &Step| matches!(step, Step::Late(_) | Step::Standstill(_));
+        for step in plan.steps {
+            if !brings_vitals(&step) && !passes_unseen(&step) {
+                one.step(step.clone());
+                many.step(step);
+                many.hand_over();
+            }
+        }
+        let shown = |world: &World| -> Vec<_> {
+            world.done.iter().map(|(at, action)| format!("{at:?} {}", Shown(action))).collect()
+        };
+        prop_assert_eq!(shown(&one), shown(&many));
     }
 
     #[test]

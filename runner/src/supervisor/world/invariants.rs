@@ -6,7 +6,7 @@ use super::process::Process;
 use super::{HEARTBEAT, World};
 use crate::spec::Share;
 use crate::supervisor::{
-    Command, Generation, Leave, Pid, Report, ServerSettings, SlotId, State, Supervisor, Time,
+    Command, Generation, Leave, Mode, Pid, Report, ServerSettings, SlotId, State, Supervisor, Time,
 };
 
 /// The time in which forks are counted.
@@ -49,6 +49,17 @@ impl Witness {
         }
     }
 
+    /// There is one more server.
+    pub(super) fn extend(&mut self) {
+        self.aborted.push(0);
+        self.targets.push((u32::MAX, 0));
+    }
+
+    /// Every slot may be filled at once.
+    pub(super) fn forget_forks(&mut self) {
+        self.forks.clear();
+    }
+
     pub(super) fn begin(&mut self, harsh: bool, supervisor: &Supervisor) {
         self.harsh = harsh;
         self.aborted.fill(0);
@@ -63,9 +74,18 @@ impl Witness {
         }
     }
 
-    pub(super) fn asked(&mut self, command: Command, finished: bool) {
-        self.forks.clear();
-        self.reloads += usize::from(command == Command::Reload && !finished);
+    pub(super) fn asked(&mut self, command: &Command, supervisor: &Supervisor) {
+        self.forget_forks();
+        let reloadable =
+            |it: &usize| supervisor.servers.get(*it).is_some_and(|server| server.is_reloadable());
+        let is_reload = match command {
+            Command::Reload => true,
+            Command::ReloadOnly(servers) => {
+                supervisor.mode.forks() && servers.iter().any(reloadable)
+            }
+            _ => false,
+        };
+        self.reloads += usize::from(is_reload && supervisor.mode != Mode::Finished);
     }
 
     /// A process has exited, or was told to.
@@ -167,15 +187,20 @@ impl World {
         for server in 0..self.servers.len() {
             for slot in self.supervisor.serving(server) {
                 let slot = SlotId { server, slot };
-                assert!(self.processes.values().any(|it| it.slot == slot && it.serves()));
+                assert!(self.processes.values().any(|it| it.slot == slot && it.is_open()));
             }
         }
     }
 
     fn check_status(&self) {
-        for (settings, server) in self.servers.iter().zip(self.supervisor.status()) {
-            let (least, most) = settings.bounds;
-            assert!((least..=most).contains(&server.target), "{} workers", server.target);
+        for (index, server) in self.supervisor.status().enumerate() {
+            let removed = self.removed.contains(&index);
+            let (least, most) = self.servers[index].bounds;
+            assert!(
+                removed || (least..=most).contains(&server.target),
+                "{} workers",
+                server.target
+            );
             for worker in &server.workers {
                 let empty = matches!(worker.state, State::BackOff { .. } | State::Failed { .. });
                 assert_eq!(empty, worker.pid.is_none(), "{worker:?}");
@@ -189,8 +214,8 @@ impl World {
         for process in self.processes.values() {
             // Whoever was told to leave has another deadline.
             let judged = matches!(process.told, None | Some(Leave::Abort));
-            let watched = self.servers[process.slot.server].heartbeat_timeout.is_some();
-            if judged && watched && process.hung_at.is_some() && process.ready_at.is_some() {
+            if judged && process.watched && process.hung_at.is_some() && process.ready_at.is_some()
+            {
                 let since = self.sign_of_life(process).max(self.unwatched_until);
                 let silent = self.now.saturating_sub(since);
                 assert!(silent <= HEARTBEAT + Time::from_secs(1), "{process:?} hangs on");
@@ -200,6 +225,8 @@ impl World {
 
     pub(super) fn check_fork(&mut self, slot: SlotId, generation: Generation) {
         assert!(!self.stopping, "a fork after the stop");
+        assert!(0 < generation, "a fork for {slot:?} before the reload");
+        assert!(!self.removed.contains(&slot.server), "a fork for {slot:?}, which is gone");
         assert!(slot.slot < self.target(slot.server), "a fork for {slot:?}, which nobody wants");
         let in_slot = |it: &&Process| it.slot == slot && it.stays();
         let holder = self.processes.values().find(in_slot);
@@ -229,6 +256,7 @@ impl World {
             return;
         }
         match how {
+            Leave::LameDuck => panic!("{process:?} is no lame duck before a stop"),
             Leave::Drain => self.check_drain(process),
             Leave::Stop | Leave::Kill => assert!(self.witness.harsh, "{process:?}: {how:?}"),
             Leave::Abort => {
@@ -243,7 +271,7 @@ impl World {
         let in_slot = self.processes.values().filter(|it| it.slot == old.slot);
         let replaced = in_slot.filter(|it| it.serves()).count() == 2;
         let unwanted = self.target(old.slot.server) <= old.slot.slot;
-        let outdated = old.generation < self.supervisor.generation();
+        let outdated = old.generation < self.status(old.slot.server).generation;
         assert!(replaced || unwanted || old.due || outdated, "{old:?} drains for nothing");
     }
 
@@ -251,14 +279,15 @@ impl World {
     /// for those that are being recycled.
     pub(in crate::supervisor) fn check_whole(&self) {
         self.witness.check_outcomes();
-        let generation = self.supervisor.generation();
         for (index, (server, status)) in
             self.servers.iter().zip(self.supervisor.status()).enumerate()
         {
-            assert!(!status.degraded, "{status:?}");
+            assert!(!status.degraded || self.removed.contains(&index), "{status:?}");
+            assert!(status.target == 0 || !self.removed.contains(&index), "{status:?} is gone");
             let processes = self.processes.values().filter(|it| it.slot.server == index);
             let (serving, others): (Vec<_>, Vec<_>) = processes.partition(|it| it.serves());
-            let right = |it: &&Process| it.slot.slot < status.target && it.generation == generation;
+            let right =
+                |it: &&Process| it.slot.slot < status.target && it.generation == status.generation;
             assert!(serving.iter().all(right), "{serving:?}");
             let recycles = server.max_lifetime.is_some() || server.max_memory.is_some();
             let missing = if recycles { budget(server, status.target).1 } else { 0 };

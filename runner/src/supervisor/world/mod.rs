@@ -4,15 +4,18 @@
 
 mod decode;
 mod invariants;
+mod ledger;
 pub(super) mod plan;
 mod process;
+mod upgrade;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 pub(crate) use decode::fuzz;
 use invariants::Witness;
-use plan::{DRAIN, HEARTBEAT, Plan, Step, WINDOW};
+pub(crate) use ledger::fuzz_ledger;
+use plan::{GRACEFUL, HEARTBEAT, Plan, Step, WINDOW};
 use process::{Process, Standstills};
 
 pub(super) const ORIGIN: Time = Time::from_secs(1_000);
@@ -24,6 +27,11 @@ pub(super) struct World {
     pub(super) now: Time,
     pub(super) processes: BTreeMap<i32, Process>,
     servers: Vec<ServerSettings>,
+    /// What some of them are once a reload has succeeded.
+    upcoming: BTreeMap<usize, ServerSettings>,
+    /// Those that the program has no more.
+    removed: BTreeSet<usize>,
+    settings: Settings,
     manners: Vec<Option<u64>>,
     /// What is answered; without it no server has reason to grow or to shrink.
     load: Option<Load>,
@@ -45,7 +53,7 @@ impl World {
         if plan.started {
             world.start();
         }
-        plan.steps.iter().for_each(|step| world.step(*step));
+        plan.steps.iter().for_each(|step| world.step(step.clone()));
         world
     }
 
@@ -56,7 +64,10 @@ impl World {
     ) -> Self {
         let mut world = Self {
             now: ORIGIN,
-            supervisor: Supervisor::new(ORIGIN, settings, servers),
+            supervisor: Supervisor::new(ORIGIN, settings.clone(), servers),
+            settings,
+            upcoming: BTreeMap::new(),
+            removed: BTreeSet::new(),
             processes: BTreeMap::new(),
             servers: servers.to_vec(),
             manners,
@@ -89,6 +100,10 @@ impl World {
             Step::ForksFail(fail) => self.forks_fail = fail,
             Step::Command(command) => self.command(command),
             Step::Commands(one, two) => self.commands(&[one, two]),
+            Step::Configure(pick, settings) => self.configure(pick, settings),
+            Step::Upgrade(change) => self.upgrade(change),
+            Step::HandOver => self.hand_over(),
+            Step::RollBack => self.roll_back(),
             Step::Late(millis) => self.look_away(Time::from_millis(millis)),
             Step::Standstill(millis) => self.stand_still(Time::from_millis(millis)),
             Step::Strangers => self.strangers(),
@@ -111,10 +126,23 @@ impl World {
         self.see(commands.iter().any(harsh), |world| {
             for command in commands {
                 world.stopping |= matches!(command, Command::Stop(_));
-                world.witness.asked(*command, world.supervisor.mode == Mode::Finished);
-                world.supervisor.handle(world.now, Event::Command(*command));
+                world.witness.asked(command, &world.supervisor);
+                world.supervisor.handle(world.now, Event::Command(command.clone()));
                 world.witness.scaled(&world.supervisor);
             }
+        });
+    }
+
+    fn configure(&mut self, pick: usize, settings: ServerSettings) {
+        let server = pick % self.servers.len();
+        if self.stopping || self.removed.contains(&server) {
+            return;
+        }
+        self.upcoming.remove(&server);
+        self.servers[server] = settings.clone();
+        self.see(false, |world| {
+            world.supervisor.configure(world.now, server, settings);
+            world.witness.scaled(&world.supervisor);
         });
     }
 
@@ -309,7 +337,9 @@ impl World {
             let pid = (100..).find(|pid| !self.processes.contains_key(pid)).expect("a number");
             let manner = self.manners[self.witness.forked % self.manners.len()];
             let manner = manner.map(Time::from_millis);
-            self.processes.insert(pid, Process::new(slot, generation, manner, self.now));
+            let watched = self.servers[slot.server].heartbeat_timeout.is_some();
+            let process = Process::new(slot, generation, watched, manner, self.now);
+            self.processes.insert(pid, process);
             Event::Forked { slot, generation, pid: Pid(pid) }
         };
         self.witness.forked += 1;
@@ -330,6 +360,7 @@ impl World {
             Report::Due { pid, .. } => {
                 self.processes.entry(pid.0).and_modify(|process| process.due = true);
             }
+            Report::ReloadFinished { result: Ok(()), .. } => self.settle_upgrade(),
             _ => {}
         }
     }
@@ -346,7 +377,11 @@ impl World {
     }
 
     fn target(&self, server: usize) -> u32 {
-        self.supervisor.status().nth(server).expect("a server").target
+        self.status(server).target
+    }
+
+    fn status(&self, server: usize) -> ServerStatus {
+        self.supervisor.status().nth(server).expect("a server")
     }
 
     fn sign_of_life(&self, process: &Process) -> Time {

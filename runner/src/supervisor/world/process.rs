@@ -15,6 +15,8 @@ pub(in crate::supervisor) struct Process {
     pub(super) generation: Generation,
     pub(super) forked_at: Time,
     pub(super) ready_at: Option<Time>,
+    /// Whether it is to give signs of life.
+    pub(super) watched: bool,
     /// Whether it was reported to have reached a limit.
     pub(super) due: bool,
     /// Since when it gives no sign of life and obeys nothing but an abort and a kill.
@@ -31,6 +33,7 @@ impl Process {
     pub(super) fn new(
         slot: SlotId,
         generation: Generation,
+        watched: bool,
         manner: Option<Time>,
         now: Time,
     ) -> Self {
@@ -39,6 +42,7 @@ impl Process {
             generation,
             forked_at: now,
             ready_at: None,
+            watched,
             due: false,
             hung_at: None,
             told: None,
@@ -50,6 +54,7 @@ impl Process {
     pub(super) fn hear(&mut self, how: Leave, now: Time) {
         self.told = Some(how);
         let delay = match how {
+            Leave::LameDuck => None,
             Leave::Kill => Some(Time::from_millis(5)),
             Leave::Abort => self.manner,
             Leave::Drain | Leave::Stop => self.manner.filter(|_| self.hung_at.is_none()),
@@ -77,6 +82,11 @@ impl Process {
 
     pub(super) fn serves(&self) -> bool {
         self.ready_at.is_some() && self.stays()
+    }
+
+    /// Whether new connections may go to it.
+    pub(super) fn is_open(&self) -> bool {
+        self.serves() || self.told == Some(Leave::LameDuck)
     }
 
     /// Whether it has served for so long that its end is no part of a crash loop.

@@ -1,14 +1,15 @@
 //! One server: its slots, and what holds for all of them together.
 
+mod adopt;
+mod number;
+
 use super::action::{Actions, Leave, Reason, Report, StartFailure};
 use super::elastic::Elastic;
-use super::event::{Load, Scale};
-use super::health::Vitals;
 use super::intensity::Intensity;
-use super::settings::ServerSettings;
+use super::settings::{ServerSettings, Sizing};
 use super::slot::Slot;
 use super::worker::Limits;
-use super::{Generation, NEVER, ServerStatus, Settings, SlotId, Time};
+use super::{Generation, NEVER, ServerStatus, Settings, Time};
 use crate::spec::Share;
 
 /// How many failures a server without `max_restarts` tolerates, for each worker that it should have.
@@ -18,11 +19,20 @@ const RESTARTS_PER_WORKER: u32 = 5;
 /// are empty, or about to be.
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Server {
-    index: usize,
+    pub(super) index: usize,
     pub(super) slots: Vec<Slot>,
+    /// What is forked now; nothing if it is zero.
+    pub(super) generation: Generation,
+    /// The generation to return to if the reload in progress fails; none without one.
+    previous: Option<Generation>,
     /// How many slots are wanted: the first ones.
     target: u32,
     settings: ServerSettings,
+    /// Another number of workers that it is to have once a reload has succeeded.
+    upcoming: Option<Sizing>,
+    /// Whether the program has it no more: nothing is forked for it, and its workers drain once a
+    /// reload has succeeded.
+    removed: bool,
     limits: Limits,
     /// When the start of the program fails if this server has not started.
     start_deadline: Time,
@@ -37,26 +47,16 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(index: usize, own: &ServerSettings, all: &Settings, now: Time) -> Self {
-        let limits = Limits {
-            start: own.start_timeout,
-            drain: own.drain_timeout.saturating_add(all.drain_margin),
-            stop: all.stop_grace,
-            abort: all.abort_grace,
-            rest: all.stable_after,
-            vitals: Vitals {
-                heartbeat_timeout: own.heartbeat_timeout,
-                max_lifetime: own.max_lifetime,
-                max_memory: own.max_memory,
-                memory_interval: all.memory_interval,
-                jitter_percent: all.jitter_percent,
-            },
-        };
         let mut server = Self {
             index,
             slots: Vec::new(),
+            generation: 1,
+            previous: None,
             target: own.workers,
             settings: own.clone(),
-            limits,
+            upcoming: None,
+            removed: false,
+            limits: Limits::new(own, all),
             start_deadline: now.saturating_add(own.start_timeout),
             started: false,
             intensity: Intensity::new(own.restart_window),
@@ -71,35 +71,34 @@ impl Server {
     // Workers.
 
     /// Fills the vacant slots whose time has come.
-    pub(super) fn fill(&mut self, generation: Generation, now: Time, actions: &mut Actions) {
+    pub(super) fn fill(&mut self, now: Time, actions: &mut Actions) {
+        if !self.forks() {
+            return;
+        }
         for slot in &mut self.slots {
-            slot.fill(generation, now, actions);
+            slot.fill(self.generation, now, actions);
         }
     }
 
-    /// Replaces the workers that are due, or with `reloading` older than `generation`, and retires
+    /// Replaces the workers that are due, or older than the generation that is in force, and retires
     /// those that are too many, as far as the budget allows.
     ///
     /// All that is voluntary comes through here: there are never more successors than `max_surge`,
     /// and never fewer READY workers than the target less `max_unavailable`, whatever the reasons
     /// are, and also when workers are missing for other reasons.
-    pub(super) fn renew(
-        &mut self,
-        generation: Generation,
-        reloading: bool,
-        now: Time,
-        actions: &mut Actions,
-    ) {
+    pub(super) fn renew(&mut self, now: Time, actions: &mut Actions) {
+        let (generation, reloading, forks) = (self.generation, self.is_reloading(), self.forks());
         let (surge, unavailable) = self.budget();
         let mut surge = surge.saturating_sub(count(&self.slots, Slot::has_successor));
         let needed = self.target.saturating_sub(unavailable);
-        self.keep_who_is_needed(needed, generation);
+        self.keep_who_is_needed(needed);
         for slot in &mut self.slots {
             slot.let_go(now, actions);
         }
         let mut spare = count(&self.slots, Slot::is_serving).saturating_sub(needed);
-        let goes =
-            |slot: &&mut Slot| slot.is_surplus() || slot.wants_successor(generation, reloading);
+        let goes = |slot: &&mut Slot| {
+            slot.is_surplus() || (forks && slot.wants_successor(generation, reloading))
+        };
         let mut slots: Vec<_> = self.slots.iter_mut().filter(goes).collect();
         // The oldest first, or those that are due again soon would leave no budget to the others.
         slots.sort_by_key(|slot| slot.held_since());
@@ -116,11 +115,11 @@ impl Server {
 
     /// Keeps those that are about to retire if there is no reason any more, or too few serve: since
     /// then the reload may have failed, others may have failed, or more may be wanted.
-    fn keep_who_is_needed(&mut self, needed: u32, generation: Generation) {
+    fn keep_who_is_needed(&mut self, needed: u32) {
         let mut missing = needed.saturating_sub(count(&self.slots, Slot::is_serving));
         let retires = |slot: &&mut Slot| slot.is_ready() && !slot.is_serving();
         for slot in self.slots.iter_mut().filter(retires) {
-            if missing > 0 || !slot.is_to_go(generation) {
+            if missing > 0 || !slot.is_to_go(self.generation) {
                 slot.retire(None);
                 missing = missing.saturating_sub(1);
             }
@@ -137,6 +136,109 @@ impl Server {
     pub(super) fn leave(&mut self, how: Leave, now: Time, actions: &mut Actions) {
         for slot in &mut self.slots {
             slot.leave(how, now, actions);
+        }
+    }
+
+    pub(super) fn has_lame_ducks(&self) -> bool {
+        self.slots.iter().any(Slot::has_lame_duck)
+    }
+
+    // Generations.
+
+    /// Begins a generation, in which all workers are replaced by and by.
+    pub(super) fn reload(&mut self, generation: Generation, now: Time, actions: &mut Actions) {
+        self.previous.get_or_insert(self.generation);
+        self.begin_generation(generation, now, actions);
+        self.stop_starting(now, actions);
+    }
+
+    /// Begins a generation, after the end of all workers.
+    pub(super) fn restart(&mut self, generation: Generation, now: Time, actions: &mut Actions) {
+        self.previous = None;
+        if !self.removed {
+            self.begin_generation(generation, now, actions);
+        }
+        self.leave(Leave::Stop, now, actions);
+    }
+
+    /// Returns to the generation before the reload, if it takes part in one.
+    pub(super) fn fail_reload(&mut self, now: Time, actions: &mut Actions) {
+        let Some(previous) = self.previous.take() else {
+            return;
+        };
+        self.set_generation(previous, actions);
+        self.stop_starting(now, actions);
+        for slot in &mut self.slots {
+            slot.end_back_off(now);
+        }
+    }
+
+    /// A reload is through. When it has succeeded, what an upgrade has changed holds from now on.
+    pub(super) fn finish_reload(
+        &mut self,
+        succeeded: bool,
+        all: &Settings,
+        now: Time,
+        actions: &mut Actions,
+    ) {
+        self.previous = None;
+        if succeeded && self.removed {
+            self.dismiss(now, actions);
+        } else if succeeded && let Some(sizing) = self.upcoming {
+            self.configure(self.settings.sized(sizing), all, now, actions);
+        }
+    }
+
+    /// Whether it can take part in a reload.
+    pub(super) fn is_reloadable(&self) -> bool {
+        !self.removed
+    }
+
+    pub(super) fn is_reloading(&self) -> bool {
+        self.previous.is_some()
+    }
+
+    /// Whether nothing more will come of the reload here.
+    pub(super) fn is_reloaded(&self) -> bool {
+        self.slots.iter().all(|slot| slot.is_settled(self.generation))
+    }
+
+    /// Whether anything is forked for it.
+    pub(super) fn forks(&self) -> bool {
+        self.generation != 0 && !self.removed
+    }
+
+    /// Whether a worker starts, or is about to.
+    pub(super) fn is_starting(&self) -> bool {
+        self.slots.iter().any(Slot::is_starting)
+    }
+
+    /// Whether workers come or go, after which a reload may go on.
+    pub(super) fn is_moving(&self) -> bool {
+        self.slots.iter().any(Slot::is_moving)
+    }
+
+    fn begin_generation(&mut self, generation: Generation, now: Time, actions: &mut Actions) {
+        self.set_generation(generation, actions);
+        // It has the whole time to start again: its workers are replaced, maybe before it has.
+        self.start_deadline = now.saturating_add(self.settings.start_timeout);
+        self.forgive(now);
+    }
+
+    fn set_generation(&mut self, generation: Generation, actions: &mut Actions) {
+        self.withdraw_forks(actions);
+        self.generation = generation;
+    }
+
+    /// Takes back the forks that were not begun.
+    pub(super) fn withdraw_forks(&mut self, actions: &mut Actions) {
+        actions.withdraw_forks(self.index);
+        self.slots.iter_mut().for_each(Slot::withdraw_fork);
+    }
+
+    fn stop_starting(&mut self, now: Time, actions: &mut Actions) {
+        for slot in &mut self.slots {
+            slot.stop_starting(now, actions);
         }
     }
 
@@ -172,7 +274,7 @@ impl Server {
     }
 
     /// Gives every slot another try at once.
-    pub(super) fn forgive(&mut self, now: Time) {
+    fn forgive(&mut self, now: Time) {
         self.intensity.clear();
         for slot in &mut self.slots {
             slot.end_back_off(now);
@@ -186,66 +288,14 @@ impl Server {
 
     /// Whether anything here serves or will: not all slots are given up.
     pub(super) fn has_hope(&self) -> bool {
-        self.slots.iter().any(Slot::has_hope)
+        self.slots.iter().any(|slot| slot.has_hope() && (self.forks() || !slot.is_gone()))
     }
 
     /// Why its first worker does not serve, if one is wanted.
-    pub(super) fn last_failure(&self, generation: Generation) -> Option<StartFailure> {
+    pub(super) fn last_failure(&self) -> Option<StartFailure> {
         let slot = self.wanted().next()?;
         let reason = slot.last_failure()?.clone();
-        Some(StartFailure { slot: slot.id, generation, reason })
-    }
-
-    // The number of workers.
-
-    /// Sets how many workers it has, within its bounds.
-    pub(super) fn scale(&mut self, to: Scale, by_load: bool, now: Time, actions: &mut Actions) {
-        let (least, most) = self.settings.bounds;
-        let from = self.target;
-        let to = match to {
-            Scale::To(count) => count,
-            Scale::By(more) => from.saturating_add_signed(more),
-        };
-        let to = to.max(least).min(most);
-        self.elastic.forget();
-        if to == from {
-            return;
-        }
-        self.target = to;
-        actions.report(Report::Scaled { server: self.index, from, to, by_load });
-        self.add_slots();
-        for slot in &mut self.slots {
-            if slot.id.slot < to {
-                slot.want(now);
-            } else {
-                slot.dismiss(now, actions);
-            }
-        }
-    }
-
-    /// Takes note of its load, and has as many workers as it needs.
-    pub(super) fn loaded(&mut self, load: Load, now: Time, actions: &mut Actions) {
-        // While some start or drain, the load says nothing about the number that is wanted.
-        if !self.settings.elastic || self.slots.iter().any(|slot| !slot.is_settled_in()) {
-            return;
-        }
-        if let Some(workers) = self.elastic.judge(load, self.target) {
-            self.scale(Scale::To(workers), true, now, actions);
-        }
-    }
-
-    /// Asks for the load if it is time.
-    pub(super) fn watch_load(&mut self, now: Time, interval: Time, actions: &mut Actions) {
-        if self.load_at <= now {
-            self.load_at = now.saturating_add(interval);
-            actions.read_load(self.index);
-        }
-    }
-
-    fn add_slots(&mut self) {
-        for slot in count(&self.slots, |_| true)..self.target {
-            self.slots.push(Slot::new(SlotId { server: self.index, slot }, self.limits));
-        }
+        Some(StartFailure { slot: slot.id, generation: self.generation, reason })
     }
 
     // The start.
@@ -259,22 +309,17 @@ impl Server {
         self.started
     }
 
-    /// Gives it the whole time to start again, because its workers are replaced before it has.
-    pub(super) fn extend_start(&mut self, now: Time) {
-        self.start_deadline = now.saturating_add(self.settings.start_timeout);
-    }
-
     /// When the start fails for lack of this server, or `NEVER`.
     pub(super) fn start_deadline(&self) -> Time {
         if self.started { NEVER } else { self.start_deadline }
     }
 
     /// Why it has not started in time.
-    pub(super) fn start_failure(&self, generation: Generation) -> Option<StartFailure> {
+    pub(super) fn start_failure(&self) -> Option<StartFailure> {
         let slot = self.wanted().find(|slot| !slot.is_ready())?;
         let timeout = Reason::Timeout(self.settings.start_timeout);
         let reason = slot.last_failure().cloned().unwrap_or(timeout);
-        Some(StartFailure { slot: slot.id, generation, reason })
+        Some(StartFailure { slot: slot.id, generation: self.generation, reason })
     }
 
     // Time.
@@ -285,7 +330,8 @@ impl Server {
         if !forks {
             return deadlines;
         }
-        let fills = self.slots.iter().map(Slot::fill_at).min().unwrap_or(NEVER);
+        let vacant = self.slots.iter().filter(|_| self.forks());
+        let fills = vacant.map(Slot::fill_at).min().unwrap_or(NEVER);
         let calm = if self.degraded { self.intensity.changes_at() } else { NEVER };
         deadlines.min(fills).min(calm).min(self.load_at)
     }
@@ -300,8 +346,10 @@ impl Server {
 
     // What can be seen.
 
-    pub(super) fn status(&self, generation: Generation) -> ServerStatus {
+    pub(super) fn status(&self) -> ServerStatus {
+        let generation = self.generation;
         ServerStatus {
+            generation,
             target: self.target,
             degraded: self.degraded,
             failures: self.intensity.count(),
