@@ -217,6 +217,7 @@ impl MasterProcess {
     fn resume(&mut self, reason: &str, failed: Generation, client: Option<ClientId>) {
         let now = self.now();
         self.supervisor.roll_back(now, failed);
+        self.notify.failed(format!("the last upgrade failed: {reason}"));
         self.fail_upgrade(client, reason);
     }
 
