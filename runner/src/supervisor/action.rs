@@ -270,7 +270,7 @@ impl fmt::Display for Recycle {
             Self::Requests => "max_requests",
             Self::Lifetime => "max_lifetime",
             Self::Memory => "max_memory",
-            Self::RolledBack => "upgrade that was rolled back",
+            Self::RolledBack => "roll-back",
         })
     }
 }
