@@ -104,11 +104,11 @@ pub(crate) use action::{
 };
 pub(crate) use adopt::Adopted;
 pub(crate) use event::{Command, Ending, Event, Load, Scale, Stop};
-pub(crate) use ledger::{Ledger, ServerLedger};
+pub(crate) use ledger::Ledger;
 pub(crate) use settings::{ServerSettings, Settings};
 pub(crate) use status::{ServerStatus, Stage, State, WorkerStatus};
 #[cfg(any(test, fuzzing))]
-pub(crate) use world::fuzz;
+pub(crate) use world::{fuzz, fuzz_ledger};
 
 use action::Actions;
 use backoff::Jitter;
