@@ -82,8 +82,8 @@ impl Acceptor {
         adopt(accepted)
     }
 
-    /// A connection that waits already; if none does, an error of the kind `WouldBlock`. Only for a
-    /// thread at rest.
+    /// A connection that waits already; if none does, an error of the kind `WouldBlock`, and one of
+    /// the kind `Interrupted` if it is to be tried again. Only for a thread at rest.
     pub(super) async fn accept_now(&mut self) -> io::Result<(Stream, Address)> {
         if let Some(accepted) = self.kept.pop_front() {
             return adopt(accepted);
@@ -146,8 +146,8 @@ fn adopt(accepted: Accepted) -> io::Result<(Stream, Address)> {
 fn pass(listener: &Listener, gate: &Gate, bring: &UnboundedSender<Accepted>) {
     while let Some(wait) = gate.enter() {
         let accepted = match wait {
-            Wait::Never if !is_readable(listener) => Err(io::ErrorKind::WouldBlock.into()),
-            Wait::Never | Wait::UntilSome => listener.accept(),
+            Wait::UntilSome => listener.accept(),
+            Wait::Never => ensure_readable(listener).and_then(|()| listener.accept()),
         };
         if bring.send(accepted).is_err() {
             return;
@@ -155,9 +155,12 @@ fn pass(listener: &Listener, gate: &Gate, bring: &UnboundedSender<Accepted>) {
     }
 }
 
-fn is_readable(listener: &Listener) -> bool {
+fn ensure_readable(listener: &Listener) -> io::Result<()> {
     let mut waiting = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
-    poll(&mut waiting, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+    match poll(&mut waiting, PollTimeout::ZERO)? {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
+    }
 }
 
 /// What the thread passes before it takes a connection, as often as the runtime has allowed.
@@ -224,6 +227,7 @@ mod tests {
     use super::*;
     use socket2::{Domain, SockAddr, Type};
     use std::net::SocketAddr;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
     use tempfile::TempDir;
 
     const WORKERS: usize = 4;
@@ -297,6 +301,31 @@ mod tests {
                 left += 1;
             }
             assert_eq!(left, clients.len());
+        }
+    }
+
+    /// An interruption that comes too late to be of use does not pass for an empty queue.
+    #[tokio::test]
+    async fn an_interruption_leaves_nobody_behind() {
+        for (listener, _directory) in listeners() {
+            let mut acceptor = acceptor(&listener);
+            let _clients: Vec<_> = (0..100).map(|_| connect(&listener)).collect();
+            let (thread, done) = (acceptor.thread, Arc::new(AtomicBool::new(false)));
+            let told = done.clone();
+            let storm = std::thread::spawn(move || {
+                while !told.load(Relaxed) {
+                    thread.interrupt();
+                }
+            });
+            let mut taken = 0;
+            while taken < 100 {
+                match acceptor.accept_now().await {
+                    Ok(_) => taken += 1,
+                    Err(error) => assert_eq!(error.kind(), io::ErrorKind::Interrupted, "{taken}"),
+                }
+            }
+            done.store(true, Relaxed);
+            storm.join().unwrap();
         }
     }
 
