@@ -227,7 +227,6 @@ mod tests {
     use super::*;
     use socket2::{Domain, SockAddr, Type};
     use std::net::SocketAddr;
-    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
     use tempfile::TempDir;
 
     const WORKERS: usize = 4;
@@ -301,31 +300,6 @@ mod tests {
                 left += 1;
             }
             assert_eq!(left, clients.len());
-        }
-    }
-
-    /// An interruption that comes too late to be of use does not pass for an empty queue.
-    #[tokio::test]
-    async fn an_interruption_leaves_nobody_behind() {
-        for (listener, _directory) in listeners() {
-            let mut acceptor = acceptor(&listener);
-            let _clients: Vec<_> = (0..100).map(|_| connect(&listener)).collect();
-            let (thread, done) = (acceptor.thread, Arc::new(AtomicBool::new(false)));
-            let told = done.clone();
-            let storm = std::thread::spawn(move || {
-                while !told.load(Relaxed) {
-                    thread.interrupt();
-                }
-            });
-            let mut taken = 0;
-            while taken < 100 {
-                match acceptor.accept_now().await {
-                    Ok(_) => taken += 1,
-                    Err(error) => assert_eq!(error.kind(), io::ErrorKind::Interrupted, "{taken}"),
-                }
-            }
-            done.store(true, Relaxed);
-            storm.join().unwrap();
         }
     }
 
