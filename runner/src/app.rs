@@ -1,9 +1,11 @@
 //! The builder: a program without macros, and what the macros expand to.
 
+mod errand;
+
 use crate::cli::{self, Invocation, Verb};
 use crate::config::{
-    self, Config, ConfigErrors, Declared, DeclaredServer, MasterOptions, ServerOptions, Sources,
-    absent_doc, master_options, server_options,
+    self, Config, ConfigErrors, Declared, DeclaredServer, MasterOptions, Override, ServerOptions,
+    Sources, absent_doc, master_options, server_options,
 };
 use crate::control;
 use crate::error::{Error, Result};
@@ -16,7 +18,6 @@ use crate::spec::{
     Accept, Addresses, Capability, CpuAffinity, Kind, Limit, Share, Spawn, Term, Workers,
     default_name,
 };
-use crate::worker;
 use std::fmt::Display;
 use std::future::{Future, Ready};
 use std::io::{self, IsTerminal, Write};
@@ -127,54 +128,33 @@ impl App {
 
     fn obey(self, invocation: Invocation) -> Result<u8, Failure> {
         let Invocation { program, verb, config_file, overrides } = invocation;
-        let sources = Sources::of_process(program, config_file, overrides)?;
+        let sources = sources(program, &verb, config_file, overrides)?;
         if self.servers.is_empty() {
             return Err(Failure::usage(NO_SERVER));
         }
-        let mut config = self.config(&sources)?;
+        let config = self.config(&sources)?;
         match verb {
             Verb::ConfigShow => print(config.to_string().trim_end()),
             Verb::ConfigCheck => print("ok"),
-            Verb::Run => return self.serve(config),
-            Verb::Start => {
-                config.master.daemonize.value = true;
-                return self.serve(config);
-            }
+            Verb::Run | Verb::Start => return self.serve(config, sources),
             Verb::Control(verb) => control::perform(verb, &config).map_err(Failure::run)?,
         }
         Ok(0)
     }
 
-    /// Does what the master has executed the program for.
-    fn go_on(self, handed_over: io::Result<HandedOver>) -> u8 {
-        let done = match handed_over {
-            Ok(handed_over) => match handed_over.errand() {
-                worker::ERRAND => self.work(handed_over),
-                unknown => Err(Failure::run(format!("executed for `{unknown}`, which is unknown"))),
-            },
-            Err(error) => Err(Failure::run(format!("cannot read what was handed over: {error}"))),
-        };
-        done.unwrap_or_else(|Failure { code, message }| {
-            eprintln!("{message}");
-            code
-        })
-    }
-
-    /// Is a worker.
-    fn work(self, handed_over: HandedOver) -> Result<u8, Failure> {
-        let serve = |index: usize| self.servers.get(index).map(|server| server.serve.clone());
-        let seed = worker::receive(handed_over, serve)
-            .map_err(|error| Failure::run(format!("cannot become a worker: {error}")))?;
-        log_to_stderr(seed.kit.stdio.stderr.is_some())?;
-        Ok(worker::run(seed, || self.hooks.preload()))
-    }
-
-    fn serve(self, config: Config) -> Result<u8, Failure> {
+    fn serve(self, config: Config, sources: Sources) -> Result<u8, Failure> {
         log_to_stderr(redirects_errors(&config))?;
         fork::check_threads().map_err(|error| Failure::run(error.to_string()))?;
-        let serve = self.servers.into_iter().map(|server| server.serve).collect();
+        let serve = self.servers.iter().map(|server| server.serve.clone()).collect();
         let prepared = prepare(config, serve).map_err(|errors| Failure::run(errors.join("\n")))?;
-        master::run(prepared, self.hooks).map_err(Failure::run)
+        master::run(prepared, self.into_program(sources.again())).map_err(Failure::run)
+    }
+
+    fn into_program(mut self, sources: Sources) -> master::Program {
+        let hooks = std::mem::replace(&mut self.hooks, Box::new(()));
+        let directory = sources.context.directory.clone();
+        let source = Box::new(move || self.config(&sources));
+        master::Program { hooks, source, directory }
     }
 
     fn config(&self, sources: &Sources) -> Result<Config, ConfigErrors> {
@@ -188,6 +168,19 @@ impl App {
             Declared { master: &self.options, place: self.place, servers: servers.collect() };
         config::load(&declared, sources)
     }
+}
+
+/// Where the configuration comes from.
+fn sources(
+    program: String,
+    verb: &Verb,
+    config_file: Option<PathBuf>,
+    mut overrides: Vec<Override>,
+) -> Result<Sources, ConfigErrors> {
+    if *verb == Verb::Start {
+        overrides.push(Override::daemonize());
+    }
+    Sources::of_process(program, config_file, overrides)
 }
 
 /// Why the program ends without having run.

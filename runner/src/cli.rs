@@ -35,9 +35,11 @@ pub(crate) enum Verb {
 pub(crate) enum Control {
     Stop { now: bool },
     Reload,
+    Reconfigure,
     Restart,
     Scale { server: String, to: Scale },
     Reopen,
+    Upgrade,
     Status { json: bool, watch: bool },
     Why { json: bool },
 }
@@ -93,8 +95,17 @@ fn command(program: &str) -> Command {
             Command::new("stop")
                 .about("Finish what is in flight, then stop")
                 .arg(Arg::new("now").long("now").help("Stop at once").action(ArgAction::SetTrue)),
-            Command::new("reload").about("Replace every worker; each finishes what is in flight"),
-            Command::new("restart").about("Replace every worker at once"),
+            Command::new("reload").about(
+                "Read the configuration again and replace every worker; \
+                 each finishes what is in flight",
+            ),
+            Command::new("reconfigure")
+                .about("Read the configuration again and replace only the workers for which it has changed"),
+            Command::new("restart")
+                .about("Read the configuration again and replace every worker at once"),
+            Command::new("upgrade").about(
+                "Change over to a new version of the program; returns when every worker is of it",
+            ),
             Command::new("scale")
                 .about("Have another number of workers; returns when they serve, or are gone")
                 .arg(Arg::new("server").value_name("SERVER").required(true).help("Its name"))
@@ -153,12 +164,14 @@ fn control(verb: &str, options: &ArgMatches) -> Option<Control> {
     Some(match verb {
         "stop" => Control::Stop { now: options.get_flag("now") },
         "reload" => Control::Reload,
+        "reconfigure" => Control::Reconfigure,
         "restart" => Control::Restart,
         "scale" => Control::Scale {
             server: options.get_one::<String>("server")?.clone(),
             to: *options.get_one::<Scale>("to")?,
         },
         "reopen" => Control::Reopen,
+        "upgrade" => Control::Upgrade,
         "status" => {
             Control::Status { json: options.get_flag("json"), watch: options.get_flag("watch") }
         }
@@ -227,11 +240,13 @@ mod tests {
             ("stop", stop(false), None, ""),
             ("stop --now", stop(true), None, ""),
             ("reload", Verb::Control(Control::Reload), None, ""),
+            ("reconfigure", Verb::Control(Control::Reconfigure), None, ""),
             ("restart", Verb::Control(Control::Restart), None, ""),
             ("scale web 4", scale(Scale::To(4)), None, ""),
             ("scale web +2", scale(Scale::By(2)), None, ""),
             ("scale web -1", scale(Scale::By(-1)), None, ""),
             ("reopen", Verb::Control(Control::Reopen), None, ""),
+            ("upgrade", Verb::Control(Control::Upgrade), None, ""),
             ("status", status(false, false), None, ""),
             ("status --json", status(true, false), None, ""),
             ("status --watch", status(false, true), None, ""),
@@ -312,6 +327,7 @@ mod tests {
             "start",
             "stop",
             "reload",
+            "reconfigure",
             "restart",
             "scale",
             "reopen",

@@ -2,7 +2,7 @@
 
 use runner::http;
 use runner::prelude::*;
-use runner_tests::regain;
+use runner_tests::{Identity, pattern, regain};
 use std::process::Child;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
@@ -95,7 +95,13 @@ impl Web {
                 let pid = std::process::id();
                 format!("{pid} {} {}\n", worker.slot(), worker.generation()).into_response()
             }
-            "/ready" => format!("{}\n", worker.is_ready()).into_response(),
+            "/pattern" => patterned(worker, usize::try_from(number(query))?),
+            "/ready" => format!(
+                "{}
+",
+                worker.is_ready()
+            )
+            .into_response(),
             "/slow" => {
                 sleep(Duration::from_millis(number(query))).await;
                 "slow\n".into_response()
@@ -115,10 +121,7 @@ impl Web {
                 "rested\n".into_response()
             }
             "/preloaded" => format!("{:?}\n", PRELOADED.get()).into_response(),
-            "/variables" => {
-                let own = std::env::vars().filter(|(name, _)| name.starts_with("RUNNER_HAND"));
-                format!("{}\n", own.count()).into_response()
-            }
+            "/variables" => format!("{}\n", variables_of_the_master()).into_response(),
             "/print" => {
                 println!("printed to stdout");
                 eprintln!("printed to stderr");
@@ -200,6 +203,7 @@ impl Echo {
                 conn.close();
             }
             b"close_now" => conn.close_now(),
+            b"identity" => conn.send(format!("{}\n", identity(worker))).await?,
             b"count" => {
                 let open = worker.connections::<Conn>();
                 let rest = open.iter().filter(|other| other.id() != conn.id());
@@ -257,6 +261,22 @@ impl Echo {
     }
 }
 
+/// An answer that can be checked, and that says who gives it.
+fn patterned(worker: &Worker, length: usize) -> http::Response {
+    let header = [("identity", identity(worker).to_string())];
+    http::IntoResponse::into_response((header, pattern(length)))
+}
+
+/// What a client can know of the worker that answers it.
+fn identity(worker: &Worker) -> Identity {
+    Identity {
+        server: worker.server().to_owned(),
+        slot: worker.slot(),
+        generation: worker.generation(),
+        pid: std::process::id().cast_signed(),
+    }
+}
+
 /// Start failures of all kinds: `FIXTURE_WORKER=KIND`, for every worker, or `KIND GENERATION` for
 /// those of one generation and later ones. A file `fixture_worker` takes its place.
 async fn fail_as_told(worker: &Worker) -> Result<()> {
@@ -279,9 +299,22 @@ async fn fail_as_told(worker: &Worker) -> Result<()> {
             std::thread::sleep(Duration::from_secs(60));
             Ok(())
         }
+        "held" => {
+            while std::fs::exists("fixture_worker")? {
+                sleep(Duration::from_millis(5)).await;
+            }
+            Ok(())
+        }
         "configuration" => Err(Error::configuration("no such database")),
         _ => Ok(()),
     }
+}
+
+/// How many variables this process has that are for its master alone.
+fn variables_of_the_master() -> usize {
+    const BEGINNINGS: [&str; 4] = ["RUNNER_HAND", "NOTIFY_", "WATCHDOG_", "LISTEN_"];
+    let names = std::env::vars().map(|(name, _)| name);
+    names.filter(|name| BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))).count()
 }
 
 /// What a handler should not do.

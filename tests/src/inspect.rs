@@ -1,8 +1,9 @@
 //! What the kernel tells about processes: identities, signals and descriptors, from `/proc`.
 
 use crate::eventually;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -136,31 +137,46 @@ pub fn sockets(pid: i32) -> BTreeSet<u64> {
 /// The inodes of the tcp sockets of a process that listen.
 #[must_use]
 pub fn listeners(pid: i32) -> BTreeSet<u64> {
-    listening(pid).into_keys().collect()
+    listening(pid).into_iter().map(|listener| listener.inode).collect()
 }
 
 /// The address that a process listens on; the first, if they are several.
 #[must_use]
 pub fn listening_address(pid: i32) -> Option<SocketAddr> {
-    listening(pid).into_values().next()
+    listening(pid).into_iter().min_by_key(|listener| listener.inode).map(|it| it.address)
 }
 
-/// The IPv4 sockets of a process that listen, by inode. See proc_net_tcp(5).
-fn listening(pid: i32) -> BTreeMap<u64, SocketAddr> {
+/// How many connections wait in the tcp sockets of a process that listen.
+#[must_use]
+pub fn queued(pid: i32) -> u32 {
+    listening(pid).into_iter().map(|listener| listener.queued).sum()
+}
+
+struct Listening {
+    inode: u64,
+    address: SocketAddr,
+    queued: u32,
+}
+
+/// The IPv4 sockets of a process that listen. See proc_net_tcp(5).
+fn listening(pid: i32) -> Vec<Listening> {
     const LISTEN: &str = "0A";
     let own = sockets(pid);
-    let table = fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap_or_default();
-    let socket = |line: &str| {
-        // Nearly all of a long table are connections.
-        if line.split_whitespace().nth(3) != Some(LISTEN) {
-            return None;
-        }
+    let Ok(table) = fs::File::open(format!("/proc/{pid}/net/tcp")) else {
+        return Vec::new();
+    };
+    let socket = |line: String| {
         let fields: Vec<_> = line.split_whitespace().collect();
         let (address, port) = fields.get(1)?.split_once(':')?;
         let address = u32::from_str_radix(address, 16).ok()?.swap_bytes();
         let port = u16::from_str_radix(port, 16).ok()?;
+        let queued = u32::from_str_radix(fields.get(4)?.split_once(':')?.1, 16).ok()?;
         let inode = fields.get(9)?.parse().ok()?;
-        own.contains(&inode).then(|| (inode, (Ipv4Addr::from(address), port).into()))
+        let address = (Ipv4Addr::from(address), port).into();
+        own.contains(&inode).then_some(Listening { inode, address, queued })
     };
-    table.lines().filter_map(socket).collect()
+    // Those that listen come first. The rest are connections, maybe very many.
+    let lines = BufReader::new(table).lines().map_while(Result::ok).skip(1);
+    let listening = lines.take_while(|line| line.split_whitespace().nth(3) == Some(LISTEN));
+    listening.filter_map(socket).collect()
 }

@@ -1,6 +1,9 @@
 //! What the process tests need: programs that are started, watched and always ended.
 
+mod buckets;
 mod client;
+mod crowd;
+mod exchange;
 mod inspect;
 mod pinned;
 mod printed;
@@ -8,11 +11,15 @@ mod privilege;
 mod program;
 mod random;
 mod raw;
+mod shapes;
+mod systemd;
 
+pub use buckets::{Buckets, Failure, Identity, Outcome, pattern};
 pub use client::{Load, Reply, connect, get, get_on, load, read_reply};
+pub use crowd::Crowd;
 pub use inspect::{
     children_of, descriptors, executable_of, is_alive, listeners, listening_address, proc_status,
-    processes_in, signal_mask, sockets, stat_field, state_of, threads_of, title_of,
+    processes_in, queued, signal_mask, sockets, stat_field, state_of, threads_of, title_of,
     wait_until_gone, works_in,
 };
 pub use pinned::Pinned;
@@ -20,6 +27,8 @@ pub use privilege::regain;
 pub use program::{Daemon, Ended, Program, Start, Worker, workers_of};
 pub use random::Random;
 pub use raw::{Raw, Rest, cpu_time, limit_descriptors, memory, try_limit_descriptors};
+pub use shapes::Shape;
+pub use systemd::{Notice, Systemd};
 
 use std::time::{Duration, Instant};
 

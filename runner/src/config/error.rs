@@ -46,18 +46,30 @@ impl ConfigErrors {
     }
 }
 
+/// A line each.
+impl From<ConfigErrors> for Vec<String> {
+    fn from(errors: ConfigErrors) -> Self {
+        errors.0.iter().map(ToString::to_string).collect()
+    }
+}
+
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, error) in self.0.iter().enumerate() {
             if at > 0 {
                 f.write_str("\n")?;
             }
-            write!(f, "{}: {}", error.subject, error.message)?;
-            if let Some(origin) = &error.origin {
-                write!(f, " ({})", origin.clause())?;
-            }
+            error.fmt(f)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.subject, self.message)?;
+        let origin = self.origin.as_ref();
+        origin.map_or(Ok(()), |origin| write!(f, " ({})", origin.clause()))
     }
 }
 

@@ -4,7 +4,9 @@
 //! The only I/O is reading the file.
 
 mod addresses;
+mod difference;
 mod error;
+mod former;
 mod layers;
 mod options;
 mod origin;
@@ -15,7 +17,9 @@ mod suggest;
 mod tests;
 mod value;
 
+pub(crate) use difference::{Change, Effect, of_master, of_server, without};
 pub(crate) use error::ConfigErrors;
+pub(crate) use former::{Former, load_former};
 pub(crate) use layers::Override;
 pub(crate) use options::{
     MasterConfig, MasterOptions, ServerOptions, ServerSettings, absent_doc, master_options,
@@ -59,9 +63,13 @@ pub(crate) struct DeclaredServer<'a> {
 pub(crate) struct Sources {
     /// `--config`; without it `runner.toml` is read if the start directory has one.
     pub(crate) file: Option<PathBuf>,
+    /// Taken instead of what is in the file.
+    pub(crate) text: Option<String>,
     pub(crate) environment: Vec<(OsString, OsString)>,
     pub(crate) overrides: Vec<Override>,
     pub(crate) context: Context,
+    /// Whether they were read before, and a program runs with what was in them.
+    pub(crate) again: bool,
 }
 
 /// A configuration without errors.
@@ -94,6 +102,7 @@ impl Sources {
             .map_err(|error| ConfigErrors::single("current directory", error.to_string()))?;
         Ok(Self {
             file,
+            text: None,
             environment: std::env::vars_os().collect(),
             overrides,
             context: Context {
@@ -103,7 +112,21 @@ impl Sources {
                 // its own and all those above (`cpu.max`), and of version 1 (`cpu.cfs_quota_us`), at least 1.
                 cores: std::thread::available_parallelism().map_or(1, usize::from),
             },
+            again: false,
         })
+    }
+
+    /// A text that a [`Config`] was printed as, and nothing else.
+    pub(crate) fn of_text(self, text: String) -> Self {
+        Self { text: Some(text), environment: Vec::new(), overrides: Vec::new(), ..self }
+    }
+
+    /// The same, to be read while the program runs: a file that was read must still be there, for
+    /// nobody means all the defaults by deleting it.
+    pub(crate) fn again(mut self) -> Self {
+        self.file = self.file.or_else(|| layers::default_file(&self.context.directory));
+        self.again = true;
+        self
     }
 }
 

@@ -280,6 +280,13 @@ macro_rules! options {
                 Some(Self { $($name: settle!($absent $name)),+ })
             }
 
+            /// Takes the options over that are called so.
+            pub(super) fn take(&mut self, other: Self, is_called: impl Fn(&str) -> bool) {
+                $(if is_called(option_name!($name $($path)?)) {
+                    self.$name = other.$name;
+                })+
+            }
+
             /// Every option with its value, in the order of the table.
             pub(super) fn lines(&self) -> Vec<Line<'_>> {
                 let values = [$(self.$name.as_option()

@@ -18,12 +18,14 @@ pub(crate) const ANSWER_MAX: usize = 1024 * 1024;
 const VERSION: u64 = 1;
 
 /// The requests that take nothing else, by name.
-const PLAIN: [(&str, Request); 5] = [
+const PLAIN: [(&str, Request); 7] = [
     ("status", Request::Status),
     ("why", Request::Why),
     ("reload", Request::Reload),
+    ("reconfigure", Request::Reconfigure),
     ("restart", Request::Restart),
     ("reopen", Request::Reopen),
+    ("upgrade", Request::Upgrade),
 ];
 
 /// What can be asked of the master.
@@ -33,12 +35,19 @@ pub(crate) enum Request {
     Status,
     /// How the last workers ended: [`Why`].
     Why,
-    /// Replace all workers gracefully: [`Outcome`], once that is done.
+    /// Read the configuration again and replace all workers gracefully: [`Outcome`], once that is
+    /// done.
     Reload,
-    /// Replace all workers at once: [`Outcome`], once that is done.
+    /// Read the configuration again, replace the workers that it changes gracefully, and reopen the
+    /// log files: [`Outcome`], once that is done.
+    Reconfigure,
+    /// Read the configuration again and replace all workers at once: [`Outcome`], once that is done.
     Restart,
     /// Reopen the log files: [`Outcome`], once that is done.
     Reopen,
+    /// Change over to the program that is at the place of this one now: [`Outcome`], when all workers
+    /// are of it.
+    Upgrade,
     /// Change the number of workers of a server: [`Outcome`], once they serve, or are gone.
     Scale { server: String, to: Scale },
 }
@@ -140,12 +149,16 @@ pub(crate) struct Exit {
 }
 
 /// What a change has led to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     /// What is forked now.
     pub(crate) generation: u32,
     /// How many workers serve: those of the server that was scaled, else all.
     pub(crate) workers: u32,
+    /// What was different in the configuration, a line for each server and each option that waits
+    /// for the next start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) changes: Vec<String>,
 }
 
 /// A request as it is written.
@@ -286,8 +299,16 @@ mod tests {
 
     #[test]
     fn an_answer_is_a_line() {
-        let outcome = Outcome { generation: 2, workers: 3 };
-        assert_eq!(Answer::Ok(outcome).line(), "{\"ok\":{\"generation\":2,\"workers\":3}}\n");
+        let mut outcome = Outcome { generation: 2, workers: 3, changes: Vec::new() };
+        let line = Answer::Ok(outcome.clone()).line();
+        assert_eq!(line, "{\"ok\":{\"generation\":2,\"workers\":3}}\n");
+        outcome.changes.push("web: workers 2 → 3".to_owned());
+        let line = Answer::Ok(outcome).line();
+        let changes = "[\"web: workers 2 → 3\"]";
+        assert_eq!(
+            line,
+            format!("{{\"ok\":{{\"generation\":2,\"workers\":3,\"changes\":{changes}}}}}\n")
+        );
         assert_eq!(error_line("a \"b\"\n"), "{\"error\":\"a \\\"b\\\"\\n\"}\n");
         let long = Answer::Ok("x".repeat(ANSWER_MAX));
         assert_eq!(long.line(), "{\"error\":\"the answer is too long\"}\n");

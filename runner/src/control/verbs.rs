@@ -40,11 +40,12 @@ pub(crate) fn perform(verb: Control, config: &Config) -> Result<(), String> {
     let change = |request| client()?.ask::<Outcome>(&request, patience(config));
     let done = match verb {
         Control::Stop { now } => Running::find(pid_file)?.stop(now, patience(config))?,
-        Control::Reload => {
-            format!("reloaded: {} workers serve", change(Request::Reload)?.workers)
-        }
-        Control::Restart => {
-            format!("restarted: {} workers serve", change(Request::Restart)?.workers)
+        Control::Reload => renewed("reloaded", &change(Request::Reload)?),
+        Control::Upgrade => renewed("upgraded", &change(Request::Upgrade)?),
+        Control::Restart => renewed("restarted", &change(Request::Restart)?),
+        Control::Reconfigure => {
+            let Outcome { changes, .. } = change(Request::Reconfigure)?;
+            if changes.is_empty() { "unchanged".to_owned() } else { changes.join("\n") }
         }
         Control::Scale { server, to } => {
             let Outcome { workers, .. } = change(Request::Scale { server: server.clone(), to })?;
@@ -64,6 +65,13 @@ pub(crate) fn perform(verb: Control, config: &Config) -> Result<(), String> {
     // A closed pipe behind it is no reason to fail.
     let _ = writeln!(io::stdout(), "{done}");
     Ok(())
+}
+
+/// What has changed, and what is there now.
+fn renewed(how: &str, outcome: &Outcome) -> String {
+    let mut lines = outcome.changes.clone();
+    lines.push(format!("{how}: {} workers serve", outcome.workers));
+    lines.join("\n")
 }
 
 /// Prints the status again and again, until the program ends or nobody reads it any more.

@@ -39,7 +39,7 @@ fn sources(
     overrides: Vec<Override>,
 ) -> Sources {
     let context = Context { directory: directory.to_owned(), program: "demo".to_owned(), cores: 8 };
-    Sources { file: None, environment, overrides, context }
+    Sources { file: None, text: None, environment, overrides, context, again: false }
 }
 
 /// There is a configuration of both servers, or there are errors, each with its line; the next time the same.

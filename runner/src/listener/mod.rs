@@ -26,6 +26,10 @@ use std::time::{Duration, Instant};
 /// theirs up once they have noticed, and a new start right after it must not fail because of that.
 const TAKEN_PATIENCE: Duration = Duration::from_secs(1);
 
+/// The same for one who supervises meanwhile: the workers that had the address until now have been
+/// told to drain, with which they give it up.
+const GOING_PATIENCE: Duration = Duration::from_millis(200);
+
 /// What one server listens on.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -73,14 +77,17 @@ impl Listeners {
             slots: request.slots,
             steered: (0..request.slots).collect(),
         };
-        listeners.add(&request.binds)?;
+        listeners.open_all(&request.binds, Instant::now() + TAKEN_PATIENCE)?;
         Ok(listeners)
     }
 
     /// Binds more addresses for every slot: all, or none of them. Of each that failed the error
     /// says why.
     pub(crate) fn add(&mut self, binds: &[Bind]) -> Result<(), Vec<BindError>> {
-        let deadline = Instant::now() + TAKEN_PATIENCE;
+        self.open_all(binds, Instant::now() + GOING_PATIENCE)
+    }
+
+    fn open_all(&mut self, binds: &[Bind], deadline: Instant) -> Result<(), Vec<BindError>> {
         let mut added = Vec::new();
         let mut errors = Vec::new();
         for bind in binds {
@@ -171,6 +178,23 @@ impl Listeners {
             None => true,
         });
         missing
+    }
+
+    /// How it listens.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// What was bound, as it was asked for.
+    pub(crate) fn binds(&self) -> Vec<Bind> {
+        let mut binds: Vec<Bind> = Vec::new();
+        for Group { bind, .. } in &self.groups {
+            // One of these may be several sockets.
+            if !matches!(bind, Bind::Systemd(_)) || !binds.contains(bind) {
+                binds.push(bind.clone());
+            }
+        }
+        binds
     }
 
     /// What is listened on, with the real port where 0 was asked for.

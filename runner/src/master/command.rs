@@ -1,12 +1,14 @@
 //! What the master does with requests from the control socket.
 
 use super::control::{ClientId, Control};
-use super::goal::Goal;
+use super::goal::{Goal, Resize, Wish};
+use super::prepare::Server;
+use super::reconfigure::Extent;
 use super::record::millis;
 use super::report::{explain, explain_failure};
 use super::run::MasterProcess;
 use super::start::supervisor_settings;
-use crate::config::{ServerConfig, suggestion};
+use crate::config::suggestion;
 use crate::control::protocol::{
     Answer, Exit, Outcome, Request, ServerStatus, Status, Why, WorkerStatus, error_line,
 };
@@ -14,7 +16,9 @@ use crate::hooks::ServerInfo;
 use crate::os::pidfile::{PidFile, PidFileError};
 use crate::os::signal;
 use crate::spec::ExitStatus;
-use crate::supervisor::{self, Cause, Command, Event, Report, Scale, State, Time, WorkerExit};
+use crate::supervisor::{
+    self, Cause, Command, Event, Generation, Report, Scale, State, Supervisor, Time, WorkerExit,
+};
 use std::time::{Duration, SystemTime};
 
 /// How much longer a change may take than all workers of a server may take to start, one after the
@@ -25,7 +29,7 @@ const MARGIN: Duration = Duration::from_secs(10);
 enum Reply {
     Now(String),
     /// The outcome, when there is one.
-    Later(Goal),
+    Later(Wish),
 }
 
 impl MasterProcess {
@@ -34,12 +38,12 @@ impl MasterProcess {
         let now = self.now();
         let requests = self.control.as_mut().map(|control| control.take_requests(now));
         for (client, request) in requests.into_iter().flatten() {
-            match request.and_then(|request| self.obey(request)) {
+            match request.and_then(|request| self.obey(client, request)) {
                 Ok(Reply::Now(answer)) => self.answer(client, answer),
-                Ok(Reply::Later(goal)) => {
+                Ok(Reply::Later(wish)) => {
                     let until = now.saturating_add(self.patience());
                     if let Some(control) = &mut self.control {
-                        control.expect(client, goal, until);
+                        control.expect(client, wish, until);
                     }
                 }
                 Err(error) => self.answer(client, error_line(&error)),
@@ -55,22 +59,24 @@ impl MasterProcess {
             return;
         };
         control.expire(now);
-        let goals: Vec<_> = control.goals().collect();
-        if goals.is_empty() {
+        let waiting = control.wishes().map(|(client, wish, until)| (client, wish.clone(), until));
+        let waiting: Vec<_> = waiting.collect();
+        if waiting.is_empty() {
             return;
         }
         let servers: Vec<_> = self.supervisor.status().collect();
-        for (client, goal, until) in goals {
+        for (client, wish, until) in waiting {
             let overdue = || {
                 let error = "it takes too long; the log of the master tells more".to_owned();
                 (until <= now).then_some(Err(error))
             };
-            let reached = match goal {
+            let reached = match &wish.goal {
                 Goal::Reopen => self.reopening.is_none().then_some(Ok(())),
-                _ => goal.judge(&servers),
+                Goal::Reconfigure { reload, .. } if self.is_under_way(*reload) => None,
+                goal => goal.judge(&servers),
             };
             if let Some(result) = reached.or_else(overdue) {
-                self.conclude(client, goal, result);
+                self.conclude(client, wish, result);
             }
         }
     }
@@ -83,9 +89,11 @@ impl MasterProcess {
         let Some(control) = &self.control else {
             return;
         };
-        let decide = |(client, goal, _)| Some((client, goal, self.decide(goal, report)?));
-        for (client, goal, result) in control.goals().filter_map(decide).collect::<Vec<_>>() {
-            self.conclude(client, goal, result);
+        let decide = |(client, wish, _): (ClientId, &Wish, Time)| {
+            Some((client, wish.clone(), self.decide(&wish.goal, report)?))
+        };
+        for (client, wish, result) in control.wishes().filter_map(decide).collect::<Vec<_>>() {
+            self.conclude(client, wish, result);
         }
     }
 
@@ -113,11 +121,18 @@ impl MasterProcess {
 
     // Requests.
 
-    fn obey(&mut self, request: Request) -> Result<Reply, String> {
+    fn obey(&mut self, client: ClientId, request: Request) -> Result<Reply, String> {
         if !matches!(request, Request::Status | Request::Why) {
             tracing::info!(?request, "request received");
         }
+        if matches!(request, Request::Reload | Request::Restart | Request::Reconfigure) {
+            self.refuse_during_upgrade()?;
+        }
         Ok(match request {
+            Request::Upgrade => {
+                self.begin_upgrade(client)?;
+                Reply::Later(Goal::Upgrade.into())
+            }
             Request::Status => Reply::Now(Answer::Ok(self.status()).line()),
             Request::Why => {
                 let exits = self.record.exits(self.now()).collect();
@@ -126,28 +141,55 @@ impl MasterProcess {
             Request::Reopen => {
                 self.ensure_found();
                 self.reopen_logs().map_err(|errors| errors.join("; "))?;
-                Reply::Later(Goal::Reopen)
+                Reply::Later(Goal::Reopen.into())
             }
             Request::Reload => {
-                self.tell(Event::Command(Command::Reload));
-                Reply::Later(Goal::Reload { generation: self.supervisor.generation() })
+                let changes = self.reconfigure(Extent::All).map_err(|errors| errors.join("\n"))?;
+                let generation = self.supervisor.generation();
+                Reply::Later(Wish { goal: Goal::Reload { generation }, changes })
             }
+            Request::Reconfigure => Reply::Later(self.reconfigure_and_reopen()?),
             Request::Restart => {
-                self.tell(Event::Command(Command::Restart));
-                Reply::Later(Goal::Restart { generation: self.supervisor.generation() })
+                let changes = self.reconfigure(Extent::AllAtOnce);
+                let changes = changes.map_err(|errors| errors.join("\n"))?;
+                let generation = self.supervisor.generation();
+                Reply::Later(Wish { goal: Goal::Restart { generation }, changes })
             }
-            Request::Scale { server, to } => Reply::Later(self.scale(&server, to)?),
+            Request::Scale { server, to } => Reply::Later(self.scale(&server, to)?.into()),
         })
     }
 
+    /// Does what HUP does.
+    fn reconfigure_and_reopen(&mut self) -> Result<Wish, String> {
+        self.ensure_found();
+        let sizes = |supervisor: &Supervisor| supervisor.status().map(|it| it.target).collect();
+        let before: Vec<u32> = sizes(&self.supervisor);
+        let changes = self.reconfigure(Extent::Changed);
+        let reopened = self.reopen_logs();
+        let changes = changes.map_err(|errors| errors.join("\n"))?;
+        reopened.map_err(|errors| errors.join("\n"))?;
+        let after: Vec<u32> = sizes(&self.supervisor);
+        let resizes = before.into_iter().zip(after).enumerate();
+        let resizes = resizes.filter(|(_, (from, to))| from != to);
+        let resizes = resizes.map(|(server, (from, to))| Resize { server, from, to }).collect();
+        let reload = self.supervisor.reloading();
+        Ok(Wish { goal: Goal::Reconfigure { reload, resizes }, changes })
+    }
+
+    /// Whether log files are being changed over to, or this reload goes on.
+    fn is_under_way(&self, reload: Option<Generation>) -> bool {
+        let reloading = self.supervisor.reloading();
+        self.reopening.is_some() || (reload.is_some() && reload == reloading)
+    }
+
     fn scale(&mut self, name: &str, to: Scale) -> Result<Goal, String> {
-        let is_named = |config: &ServerConfig| config.name.value == name || config.key == name;
-        let index = self.servers.iter().position(|server| is_named(&server.config));
+        let is_named = |server: &Server| server.name.value == name || server.key == name;
+        let index = self.servers.iter().position(is_named);
         let server = index.ok_or_else(|| {
             let names = self.info.servers.iter().map(ServerInfo::name);
             format!("no server `{name}`; {}", suggestion(name, names))
         })?;
-        let (least, most) = supervisor_settings(&self.servers[server]).bounds;
+        let (least, most) = supervisor_settings(self.servers[server].settings()).bounds;
         let from = self.supervisor.status().nth(server).map_or(0, |server| server.target);
         let wanted = match to {
             Scale::To(count) => i64::from(count),
@@ -159,14 +201,14 @@ impl MasterProcess {
         })?;
         let command = Command::Scale { server: Some(server), to: Scale::To(to) };
         self.tell(Event::Command(command));
-        Ok(Goal::Scale { server, from, to })
+        Ok(Goal::Scale(Resize { server, from, to }))
     }
 
     /// How long a change may take.
     fn patience(&self) -> Duration {
         let servers = self.servers.iter().zip(self.supervisor.status());
         let longest = servers.map(|(server, status)| {
-            let settings = &server.config.settings;
+            let settings = server.settings();
             let starting = settings.start_timeout.value.saturating_mul(status.target.max(1));
             starting.saturating_add(settings.drain_timeout.value)
         });
@@ -176,12 +218,17 @@ impl MasterProcess {
     // Outcomes.
 
     /// Whether a report means that a goal is reached, or why it is missed.
-    fn decide(&self, goal: Goal, report: &Report) -> Option<Result<(), String>> {
+    fn decide(&self, goal: &Goal, report: &Report) -> Option<Result<(), String>> {
         Some(match report {
-            Report::ReloadFinished { generation, result }
-                if goal == (Goal::Reload { generation: *generation }) =>
+            Report::ReloadFinished { generation, result: Err(error) }
+                if goal.reload() == Some(*generation) =>
             {
-                result.as_ref().map_err(|error| self.explain_reload(error)).copied()
+                Err(self.explain_reload(error))
+            }
+            Report::ReloadFinished { generation, result: Ok(()) }
+                if *goal == (Goal::Reload { generation: *generation }) =>
+            {
+                Ok(())
             }
             Report::WorkerExit(exit)
                 if exit.cause.is_failure() && goal.needs(exit.slot, exit.generation) =>
@@ -202,21 +249,21 @@ impl MasterProcess {
         })
     }
 
-    fn conclude(&mut self, client: ClientId, goal: Goal, result: Result<(), String>) {
-        let answer = Answer::from(result.map(|()| self.outcome(Some(goal)))).line();
+    pub(super) fn conclude(&mut self, client: ClientId, wish: Wish, result: Result<(), String>) {
+        let answer = Answer::from(result.map(|()| self.outcome(wish))).line();
         self.answer(client, answer);
     }
 
-    fn answer(&mut self, client: ClientId, answer: String) {
+    pub(super) fn answer(&mut self, client: ClientId, answer: String) {
         let now = self.now();
         if let Some(control) = &mut self.control {
             control.answer(client, answer, now);
         }
     }
 
-    fn outcome(&self, goal: Option<Goal>) -> Outcome {
+    fn outcome(&self, Wish { goal, changes }: Wish) -> Outcome {
         let of = |server: usize| match goal {
-            Some(Goal::Scale { server: scaled, .. }) => scaled == server,
+            Goal::Scale(Resize { server: scaled, .. }) => scaled == server,
             _ => true,
         };
         let servers = self.supervisor.status().enumerate().filter(|(index, _)| of(*index));
@@ -224,7 +271,7 @@ impl MasterProcess {
             server.workers.iter().filter(|worker| worker.state == State::Ready).count()
         };
         let workers = u32::try_from(servers.map(ready).sum::<usize>()).unwrap_or(u32::MAX);
-        Outcome { generation: self.supervisor.generation(), workers }
+        Outcome { generation: self.supervisor.generation(), workers, changes }
     }
 
     // Descriptions.

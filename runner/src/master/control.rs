@@ -1,7 +1,7 @@
 //! The control socket: who is connected, and how far each is. Nothing here blocks, and everything
 //! has a limit. What requests mean is not known here.
 
-use super::goal::Goal;
+use super::goal::Wish;
 use crate::control::protocol::{REQUEST_MAX, Request, error_line};
 use crate::os::local::{self, LocalListener};
 use crate::supervisor::Time;
@@ -47,7 +47,7 @@ enum Phase {
     /// It sends its request. This has come of it.
     Asking(Vec<u8>),
     /// Its request is under way.
-    Waiting(Option<Goal>),
+    Waiting(Option<Wish>),
     /// This is left to send of its answer.
     Answered(Vec<u8>),
 }
@@ -57,8 +57,40 @@ impl Control {
         Self { listener, clients: Vec::new(), next: 0, deaf_until: None }
     }
 
+    /// Takes the socket, and the one client who waits, from the process image before this one.
+    pub(super) fn adopt(
+        listener: LocalListener,
+        client: Option<UnixStream>,
+    ) -> (Self, Option<ClientId>) {
+        let id = 0;
+        let wait = |stream| Client { id, stream, phase: Phase::Waiting(None), until: Time::MAX };
+        let clients: Vec<_> = client.into_iter().map(wait).collect();
+        let waiting = clients.first().map(|client| client.id);
+        (Self { listener, clients, next: id + 1, deaf_until: None }, waiting)
+    }
+
+    pub(super) fn listener(&self) -> &LocalListener {
+        &self.listener
+    }
+
+    /// The connection of a client who waits, if it is still there.
+    pub(super) fn stream(&self, id: ClientId) -> Option<&UnixStream> {
+        self.clients.iter().find(|client| client.id == id).map(|client| &client.stream)
+    }
+
+    /// Refuses all clients but one, for nobody else is taken along into another process image.
+    pub(super) fn keep_only(&mut self, id: Option<ClientId>, reason: &str) {
+        self.clients.retain(|client| {
+            let kept = Some(client.id) == id;
+            if !kept && !matches!(client.phase, Phase::Answered(_)) {
+                refuse(&client.stream, reason);
+            }
+            kept
+        });
+    }
+
     /// Accepts who has come, and returns the requests that are complete. Each of these clients is
-    /// to be given an answer or a goal.
+    /// to be given an answer or made to wait.
     pub(super) fn take_requests(&mut self, now: Time) -> Vec<(ClientId, Result<Request, String>)> {
         self.accept(now);
         let mut requests = Vec::new();
@@ -79,9 +111,9 @@ impl Control {
     }
 
     /// Makes a client wait for its answer.
-    pub(super) fn expect(&mut self, id: ClientId, goal: Goal, until: Time) {
+    pub(super) fn expect(&mut self, id: ClientId, wish: Wish, until: Time) {
         if let Some(client) = self.clients.iter_mut().find(|client| client.id == id) {
-            client.phase = Phase::Waiting(Some(goal));
+            client.phase = Phase::Waiting(Some(wish));
             client.until = until;
         }
     }
@@ -128,9 +160,9 @@ impl Control {
     }
 
     /// Those that wait for a goal, and until when.
-    pub(super) fn goals(&self) -> impl Iterator<Item = (ClientId, Goal, Time)> {
-        self.clients.iter().filter_map(|client| match client.phase {
-            Phase::Waiting(Some(goal)) => Some((client.id, goal, client.until)),
+    pub(super) fn wishes(&self) -> impl Iterator<Item = (ClientId, &Wish, Time)> {
+        self.clients.iter().filter_map(|client| match &client.phase {
+            Phase::Waiting(Some(wish)) => Some((client.id, wish, client.until)),
             _ => None,
         })
     }
@@ -235,6 +267,7 @@ fn has_hung_up(stream: &UnixStream) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::goal::Goal;
     use super::*;
     use crate::control::protocol::ANSWER_MAX;
     use std::io::{BufRead, BufReader};
@@ -337,20 +370,20 @@ mod tests {
     #[test]
     fn who_has_gone_is_forgotten() {
         let (_directory, mut control) = listening();
-        let goal = Goal::Reload { generation: 2 };
+        let wish = Wish::from(Goal::Reload { generation: 2 });
         let mut clients = Vec::new();
         for id in 0..3 {
             let mut client = connect(&control);
             client.write_all(Request::Reload.line().as_bytes()).unwrap();
             control.take_requests(START);
-            control.expect(id, goal, START + Time::from_secs(60));
+            control.expect(id, wish.clone(), START + Time::from_secs(60));
             clients.push(client);
         }
         clients[1].shutdown(std::net::Shutdown::Write).unwrap();
         drop(clients.remove(0));
         control.take_requests(START);
         control.expire(START + Time::from_secs(61));
-        let waiting: Vec<_> = control.goals().map(|(client, ..)| client).collect();
+        let waiting: Vec<_> = control.wishes().map(|(client, ..)| client).collect();
         assert_eq!(waiting, [1, 2]);
         control.close("over");
         for client in clients {

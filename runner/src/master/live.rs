@@ -3,7 +3,7 @@
 use crate::os::process::Child;
 use crate::os::stuck::CpuMark;
 use crate::scoreboard::Row;
-use crate::supervisor::{SlotId, Time};
+use crate::supervisor::{Generation, SlotId, Time};
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::UnixStream;
@@ -22,6 +22,7 @@ pub(super) struct LiveWorker {
     /// The how-manieth server it is a worker of.
     pub(super) server: usize,
     pub(super) slot: u32,
+    pub(super) generation: Generation,
     /// Whether it is READY and has not been told to leave.
     pub(super) serves: bool,
     /// Its words come in here, and its dropping tells the worker that the master is gone.
@@ -74,11 +75,18 @@ pub(super) enum Word {
 }
 
 impl LiveWorker {
-    pub(super) fn new(child: Child, slot: SlotId, channel: UnixStream, row: Row) -> Self {
+    pub(super) fn new(
+        child: Child,
+        slot: SlotId,
+        generation: Generation,
+        channel: UnixStream,
+        row: Row,
+    ) -> Self {
         Self {
             child,
             server: slot.server,
             slot: slot.slot,
+            generation,
             serves: false,
             channel,
             silent: false,
@@ -91,6 +99,16 @@ impl LiveWorker {
             loan: None,
             heard: Vec::new(),
         }
+    }
+
+    /// What it has said of a line that is not complete.
+    pub(super) fn heard(&self) -> &[u8] {
+        &self.heard
+    }
+
+    /// The same worker, as the process image before this one knew it.
+    pub(super) fn as_known(self, serves: bool, heard: Vec<u8>) -> Self {
+        Self { serves, heard, ..self }
     }
 
     /// Whether it takes connections of this server.

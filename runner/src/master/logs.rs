@@ -11,7 +11,7 @@ use super::live::LiveWorker;
 use super::run::MasterProcess;
 use crate::config::{MasterConfig, ServerConfig, Sourced};
 use crate::os::descriptors;
-use crate::os::stdio::{Outputs, Stdio, open_input, open_output, reopen_output};
+use crate::os::stdio::{Outputs, Stdio, open_input, open_output, reopen_input, reopen_output};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -54,8 +54,14 @@ impl<'a> Streams<'a> {
         }
     }
 
-    /// Opens output and error again.
-    fn reopen(&self, errors: &mut Errors) -> Stdio {
+    /// The same, without waiting for anybody.
+    pub(super) fn open_at_once(&self, errors: &mut Errors) -> Stdio {
+        let stdin = self.open_one("stdin", self.stdin, reopen_input, errors);
+        Stdio { stdin, ..self.reopen(errors) }
+    }
+
+    /// Opens output and error again, without waiting for anybody.
+    pub(super) fn reopen(&self, errors: &mut Errors) -> Stdio {
         Stdio {
             stdin: None,
             stdout: self.open_one("stdout", self.stdout, reopen_output, errors),
@@ -78,13 +84,6 @@ impl<'a> Streams<'a> {
 }
 
 impl MasterProcess {
-    /// Does what HUP means.
-    pub(super) fn hung_up(&mut self) {
-        for error in self.reopen_logs().err().into_iter().flatten() {
-            tracing::error!("{error}; the old file stays");
-        }
-    }
-
     /// Opens the files of all standard outputs and errors again, puts them in the place of the old
     /// ones here, and sends them to the workers, now and to come. Never waits.
     ///
@@ -96,18 +95,23 @@ impl MasterProcess {
         let redirected = own.redirect();
         let mut opened = own.count();
         for (index, server) in self.servers.iter_mut().enumerate() {
-            let streams = Streams::of_server(&server.config);
-            let new = streams.reopen(&mut errors);
-            opened += new.count();
-            // A stream that a server does not set is the master's.
-            let stdout = if streams.stdout.is_some() { &new.stdout } else { &own.stdout };
-            let stderr = if streams.stderr.is_some() { &new.stderr } else { &own.stderr };
-            let outputs = Outputs { stdout: stdout.as_ref(), stderr: stderr.as_ref() };
-            let workers = self.live.values_mut().filter(|worker| worker.server == index);
-            workers.for_each(|worker| send(worker, outputs));
-            server.stdio.take_outputs(new);
+            for (generations, edition) in server.editions.iter_mut() {
+                let streams = Streams::of_server(&edition.config);
+                let new = streams.reopen(&mut errors);
+                opened += new.count();
+                // A stream that a server does not set is the master's.
+                let stdout = if streams.stdout.is_some() { &new.stdout } else { &own.stdout };
+                let stderr = if streams.stderr.is_some() { &new.stderr } else { &own.stderr };
+                let outputs = Outputs { stdout: stdout.as_ref(), stderr: stderr.as_ref() };
+                let uses = |worker: &&mut LiveWorker| {
+                    worker.server == index && generations.contains(&worker.generation)
+                };
+                self.live.values_mut().filter(uses).for_each(|worker| send(worker, outputs));
+                edition.stdio.take_outputs(new);
+            }
         }
         self.reopening = Some(opened);
+        self.check_reopened();
         let mut errors = Vec::from(errors);
         errors.extend(redirected.err().map(|error| format!("master: cannot redirect: {error}")));
         if errors.is_empty() { Ok(opened) } else { Err(errors) }
@@ -141,6 +145,8 @@ fn send(worker: &mut LiveWorker, outputs: Outputs<'_>) {
     }
     match descriptors::send(&worker.channel, streams, &descriptors) {
         Ok(()) => worker.changing += 1,
+        // It has ended, which is noticed soon.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         Err(error) => {
             let pid = worker.child.pid();
             tracing::warn!(pid, %error, "a worker does not listen and keeps its old log files");

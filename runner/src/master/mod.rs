@@ -6,21 +6,26 @@
 mod command;
 mod confine;
 mod control;
+mod edition;
 mod errors;
 mod flood;
 mod goal;
 mod live;
 mod logs;
+mod notify;
 mod orphans;
 mod prepare;
+mod reconfigure;
 mod record;
 mod report;
 mod run;
 mod spawn;
 mod start;
 mod steering;
+mod upgrade;
 mod vitals;
 mod wait;
 
 pub(crate) use prepare::prepare;
-pub(crate) use start::run;
+pub(crate) use start::{Program, run};
+pub(crate) use upgrade::{Arrival, ERRAND, Examination, Legacy, Newcomer, TRIAL};

@@ -19,6 +19,9 @@ impl MasterProcess {
             let reaped = if self.live.contains_key(&pid) {
                 self.look_at(pid);
                 !self.live.contains_key(&pid)
+            } else if self.upgrade.as_ref().is_some_and(|upgrade| upgrade.is_trial(pid)) {
+                // It is looked at, and waited for, with the others.
+                false
             } else {
                 tracing::debug!(pid, "an orphan has ended");
                 orphans::reap(pid)

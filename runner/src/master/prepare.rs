@@ -1,20 +1,21 @@
 //! Everything that can go wrong before the first fork: users, files, addresses, the pid file.
 
-use super::confine::confine;
+use super::edition::{Edition, Editions};
 use super::errors::Errors;
 use super::logs::Streams;
-use crate::config::{Config, MasterConfig, SOCKET_PATH_MAX, ServerConfig, Sourced};
+use crate::config::{
+    Config, MasterConfig, Origin, SOCKET_PATH_MAX, ServerConfig, ServerSettings, Sourced,
+};
 use crate::control::control_path;
-use crate::listener::{Listeners, Options, Request};
+use crate::listener::{BindError, Listeners, Options, Request};
 use crate::os::daemon;
 use crate::os::local::LocalListener;
 use crate::os::pidfile::{PidFile, PidFileError};
 use crate::os::privilege::{find_gid, find_uid};
 use crate::os::socket_file::Access;
 use crate::os::stdio::Stdio;
-use crate::server::{Limits, Serve};
+use crate::server::Serve;
 use crate::spec::Kind;
-use crate::worker::Confinement;
 use nix::sys::stat::{Mode, umask};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,12 +34,22 @@ pub(crate) struct Prepared {
 
 /// A server, ready to be forked.
 pub(crate) struct Server {
-    pub(crate) config: ServerConfig,
-    pub(crate) serve: Arc<dyn Serve>,
-    pub(crate) limits: Limits,
+    /// What its section of the configuration is called after.
+    pub(crate) key: String,
+    /// What people call it, and where it is declared.
+    pub(crate) name: Sourced<String>,
+    pub(crate) kind: Kind,
+    /// None when the program has no such server any more.
+    pub(crate) serve: Option<Arc<dyn Serve>>,
     pub(crate) listeners: Listeners,
-    pub(crate) confinement: Confinement,
-    pub(crate) stdio: Stdio,
+    pub(crate) editions: Editions,
+}
+
+impl Server {
+    /// Its options as they are now.
+    pub(super) fn settings(&self) -> &ServerSettings {
+        &self.editions.current().config.settings
+    }
 }
 
 /// Looks up, opens, locks and binds what the configuration names. An error leaves nothing behind
@@ -80,33 +91,26 @@ fn prepare_server(
     serve: Arc<dyn Serve>,
     errors: &mut Errors,
 ) -> Option<Server> {
-    let key = format!("server.{}", config.key);
-    let settings = &config.settings;
+    let (key, name, kind) = (config.key.clone(), config.name.clone(), config.kind);
     let stdio = Streams::of_server(&config).open(errors);
-    let confinement = confine(&key, settings, errors);
+    let options = listen_options(&config, errors);
+    let first = Edition::new(config, stdio, errors);
+    let settings = &first.config.settings;
     let request = Request {
         binds: settings.bind.value.clone(),
         slots: settings.workers.value.initial(),
-        options: listen_options(&key, &config, errors),
+        options,
     };
-    let listeners = Listeners::bind(&request).map_err(|failures| {
-        for failure in failures {
-            errors.push(&format!("{key}.bind"), failure, &settings.bind.origin);
-        }
-    });
-    let limits = Limits {
-        max_connections: settings.max_connections.as_ref().map(|most| most.value),
-        keep_alive: settings.keep_alive.value,
-        header_timeout: settings.header_timeout.value,
-        receive_buffer: usize::try_from(settings.receive_buffer.value).unwrap_or(usize::MAX),
-    };
+    let listeners = Listeners::bind(&request)
+        .map_err(|failures| bind_errors(&key, failures, &settings.bind.origin, errors));
     let listeners = listeners.ok()?;
-    Some(Server { config, serve, limits, listeners, confinement, stdio })
+    let editions = Editions::new(first);
+    Some(Server { key, name, kind, serve: Some(serve), listeners, editions })
 }
 
 /// How the server listens; who may connect is looked up.
-fn listen_options(key: &str, config: &ServerConfig, errors: &mut Errors) -> Options {
-    let settings = &config.settings;
+pub(super) fn listen_options(config: &ServerConfig, errors: &mut Errors) -> Options {
+    let (key, settings) = (format!("server.{}", config.key), &config.settings);
     let owner = settings.owner.as_ref().and_then(|owner| {
         errors.keep(&format!("{key}.owner"), &owner.origin, find_uid(&owner.value))
     });
@@ -172,4 +176,16 @@ fn listen_for_control(path: &Sourced<PathBuf>, errors: &mut Errors) -> Option<Lo
         LocalListener::bind(&path.value).map_err(explain)
     };
     errors.keep("master.control", &path.origin, listener)
+}
+
+/// Notes which addresses of a server cannot be had.
+pub(super) fn bind_errors(
+    key: &str,
+    failures: Vec<BindError>,
+    origin: &Origin,
+    errors: &mut Errors,
+) {
+    for failure in failures {
+        errors.push(&format!("server.{key}.bind"), failure, origin);
+    }
 }

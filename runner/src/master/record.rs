@@ -2,13 +2,14 @@
 
 use crate::control::protocol::Exit;
 use crate::supervisor::Time;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// How many are kept.
 const EXITS_MAX: usize = 100;
 
 /// The last ends of workers, and when they were.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Record(VecDeque<(Time, Exit)>);
 
 impl Record {

@@ -17,6 +17,7 @@ use std::time::Duration;
 impl MasterProcess {
     pub(super) fn report(&mut self, report: Report) {
         self.note(&report);
+        self.judge_upgrade(&report);
         match report {
             Report::Started => self.started(),
             Report::StartFailed(failure) => self.start_failed(&failure),
@@ -60,12 +61,8 @@ impl MasterProcess {
             Report::Scaled { server, from, to, by_load } => {
                 tracing::info!(server = self.server_name(server), from, to, by_load, "scaled");
             }
-            Report::ReloadFinished { generation, result: Ok(()) } => {
-                tracing::info!(generation, "reload finished");
-            }
-            Report::ReloadFinished { generation, result: Err(error) } => {
-                let reason = self.explain_reload(&error);
-                tracing::error!(generation, "reload failed: {reason}");
+            Report::ReloadFinished { generation, result } => {
+                self.reload_finished(generation, &result);
             }
             Report::Ignored(command) => tracing::info!(?command, "ignored while stopping"),
             Report::Stopped => {
@@ -105,15 +102,31 @@ impl MasterProcess {
             return;
         }
         tracing::info!(pid = self.info.pid(), "ready");
+        self.announce_ready();
         if let Some(launcher) = self.launcher.take() {
             launcher.ready();
         }
     }
 
-    fn nothing_serves(&self, failure: &StartFailure) {
+    fn reload_finished(&mut self, generation: Generation, result: &Result<(), ReloadError>) {
+        match result {
+            Ok(()) => tracing::info!(generation, "reload finished"),
+            Err(error) => {
+                let reason = self.explain_reload(error);
+                tracing::error!(generation, "reload failed: {reason}");
+                if matches!(error, ReloadError::Worker(_)) {
+                    self.notify.failed(format!("the last reload failed: {reason}"));
+                }
+            }
+        }
+        self.settle_configuration(generation);
+    }
+
+    fn nothing_serves(&mut self, failure: &StartFailure) {
         let worker = self.place(failure.slot, failure.generation);
         let reason = explain_failure(&failure.reason);
         tracing::error!("no server can serve: worker {worker}: {reason}");
+        self.notify.failed(format!("no server can serve: worker {worker}: {reason}"));
     }
 
     fn slot_failed(&self, slot: SlotId, retry: Option<Duration>) {
@@ -168,8 +181,12 @@ impl MasterProcess {
         }
     }
 
-    fn hook(&self, name: &str, run: impl FnOnce(&dyn Hooks, &hooks::Master) -> Result) -> Result {
-        call_hook(name, self.signals.as_ref(), || run(&*self.hooks, &self.info))
+    pub(super) fn hook(
+        &self,
+        name: &str,
+        run: impl FnOnce(&dyn Hooks, &hooks::Master) -> Result,
+    ) -> Result {
+        call_hook(name, self.signals.as_ref(), || run(&*self.program.hooks, &self.info))
     }
 
     fn name(&self, slot: SlotId) -> &str {
@@ -204,14 +221,13 @@ pub(super) fn call_hook(
 /// Prints what is served where.
 pub(super) fn log_listeners(servers: &[Server]) {
     for server in servers {
-        let config = &server.config;
         let addresses: Vec<_> =
             server.listeners.addresses().iter().map(ToString::to_string).collect();
         tracing::info!(
-            server = config.name.value,
-            kind = %config.kind,
-            workers = config.settings.workers.value.initial(),
-            from = %config.name.origin,
+            server = server.name.value,
+            kind = %server.kind,
+            workers = server.settings().workers.value.initial(),
+            from = %server.name.origin,
             "listening on {}",
             addresses.join(", ")
         );

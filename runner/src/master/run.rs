@@ -3,17 +3,21 @@
 use super::control::Control;
 use super::flood::Flood;
 use super::live::{Live, Word};
+use super::notify::Notify;
 use super::prepare::Server;
+use super::reconfigure::Extent;
 use super::record::Record;
+use super::start::Program;
+use super::upgrade::Upgrade;
 use super::wait::{Happened, wait};
 use crate::config::MasterConfig;
-use crate::hooks::{Hooks, Master};
+use crate::hooks::Master;
 use crate::os::daemon::Launcher;
 use crate::os::descriptors;
 use crate::os::image::Image;
 use crate::os::oom::OomWatch;
 use crate::os::pidfile::PidFile;
-use crate::os::process::Signal;
+use crate::os::process::{Child, Signal};
 use crate::os::signal::Signals;
 use crate::os::title::Title;
 use crate::spec::{ExitStatus, Term};
@@ -21,8 +25,11 @@ use crate::supervisor::{
     Action, Command, Event, Generation, Leave, Pid, Recycle, Scale, SlotId, Stop, Supervisor, Time,
 };
 use crate::worker::LAME_DUCK;
+use nix::poll::PollFlags;
 use nix::sys::signal::Signal as Number;
 use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::AsFd;
 use std::time::Instant;
 
 /// The state of the master process; the supervisor knows nothing of it.
@@ -30,7 +37,7 @@ pub(super) struct MasterProcess {
     pub(super) supervisor: Supervisor,
     pub(super) servers: Vec<Server>,
     pub(super) live: Live,
-    pub(super) hooks: Box<dyn Hooks>,
+    pub(super) program: Program,
     pub(super) info: Master,
     pub(super) title: Option<Title>,
     /// The program that runs here.
@@ -44,6 +51,12 @@ pub(super) struct MasterProcess {
     pub(super) last_requests: BTreeMap<i32, String>,
     /// The process that waits for the daemon to be READY.
     pub(super) launcher: Option<Launcher>,
+    pub(super) notify: Notify,
+    /// A change of the program that is under way.
+    pub(super) upgrade: Option<Upgrade>,
+    /// Workers of a program that could not take over, whose server this one does not have. They were
+    /// ended, and are to be waited for.
+    pub(super) strangers: Vec<Child>,
     /// Why the program ends with failure, whatever the supervisor says.
     pub(super) failed: Option<String>,
     pub(super) config: MasterConfig,
@@ -59,25 +72,17 @@ impl MasterProcess {
     pub(super) fn run(&mut self) -> u8 {
         loop {
             self.steer();
+            self.announce();
             while let Some(action) = self.supervisor.poll_action() {
                 if let Some(code) = self.carry_out(action) {
                     return self.finish(code);
                 }
             }
             self.report_left_out();
+            self.settle_upgrade();
             self.settle_control();
-            let now = self.now();
-            let control = self.control.as_ref();
-            let deadlines = [
-                self.supervisor.poll_timeout(),
-                self.flood.due(),
-                control.and_then(Control::deadline),
-                self.loans_due(),
-            ];
-            let timeout = deadlines.into_iter().flatten().min().map(|at| at.saturating_sub(now));
-            let orphans = self.orphans();
-            let waited = |signals| wait(signals, &self.live, control, &orphans, timeout);
-            match self.signals.as_ref().map(waited) {
+            self.keep_informed();
+            match self.wait() {
                 Some(Ok(happened)) => self.look(&happened),
                 // Without poll(2) there is no supervision; the workers notice that we are gone.
                 Some(Err(error)) => {
@@ -88,6 +93,27 @@ impl MasterProcess {
             }
             self.supervisor.handle_timeout(self.now());
         }
+    }
+
+    /// Waits for the next thing to happen, or to be done.
+    fn wait(&self) -> Option<io::Result<Happened>> {
+        let (control, upgrade) = (self.control.as_ref(), self.upgrade.as_ref());
+        let deadlines = [
+            self.supervisor.poll_timeout(),
+            self.flood.due(),
+            self.notify.due(),
+            control.and_then(Control::deadline),
+            upgrade.and_then(Upgrade::deadline),
+            self.loans_due(),
+        ];
+        let next = deadlines.into_iter().flatten().min();
+        let timeout = next.map(|at| at.saturating_sub(self.now()));
+        let control = control.into_iter().flat_map(Control::descriptors);
+        let strangers = self.strangers.iter().map(|it| (it.as_fd(), PollFlags::POLLIN));
+        let others = control.chain(upgrade.into_iter().flat_map(Upgrade::descriptors));
+        let others = others.chain(strangers);
+        let orphans = self.orphans();
+        Some(wait(self.signals.as_ref()?, &self.live, others, &orphans, timeout))
     }
 
     pub(super) fn tell(&mut self, event: Event) {
@@ -109,23 +135,41 @@ impl MasterProcess {
         for pid in &happened.workers {
             self.look_at(*pid);
         }
+        self.strangers.retain(|stranger| matches!(stranger.try_wait(), Ok(None)));
         self.check_reopened();
         self.rescue(&happened.orphans);
-        if happened.control {
+        if happened.others {
             self.serve_control();
         }
     }
 
     fn obey_signal(&mut self, signal: Number) {
+        let changes = [Number::SIGHUP, Number::SIGUSR1, Number::SIGUSR2].contains(&signal);
+        if let Err(reason) = self.refuse_during_upgrade()
+            && changes
+        {
+            tracing::warn!(signal = signal.as_str(), "signal ignored: {reason}");
+            return;
+        }
         match signal {
             Number::SIGCHLD => self.reap(),
             Number::SIGHUP => {
-                self.ensure_found();
+                tracing::info!(signal = signal.as_str(), "signal received");
+                self.notify.reloading(self.now());
                 self.hung_up();
+            }
+            Number::SIGUSR1 | Number::SIGUSR2 => {
+                tracing::info!(signal = signal.as_str(), "signal received");
+                let at_once = signal == Number::SIGUSR1;
+                // Errors are logged there.
+                let _ = self.reconfigure(if at_once { Extent::AllAtOnce } else { Extent::All });
             }
             _ => {
                 if let Some(command) = self.command(signal) {
                     tracing::info!(signal = signal.as_str(), ?command, "signal received");
+                    if matches!(command, Command::Stop(_)) {
+                        self.end_trial();
+                    }
                     self.tell(Event::Command(command));
                 }
             }
@@ -176,8 +220,6 @@ impl MasterProcess {
             }
             Number::SIGINT | Number::SIGTERM => Some(Command::Stop(Stop::Now)),
             Number::SIGQUIT => Some(Command::Stop(Stop::Graceful)),
-            Number::SIGUSR1 => Some(Command::Restart),
-            Number::SIGUSR2 => Some(Command::Reload),
             Number::SIGTTIN => Some(Command::Scale { server: None, to: Scale::By(1) }),
             Number::SIGTTOU => Some(Command::Scale { server: None, to: Scale::By(-1) }),
             other => {
@@ -230,6 +272,7 @@ impl MasterProcess {
         let Some(worker) = self.live.get_mut(&pid.0) else {
             return;
         };
+        // A lame duck serves on.
         worker.serves &= how == Leave::LameDuck;
         let told = match how {
             Leave::LameDuck => descriptors::send(&worker.channel, LAME_DUCK, &[]),
@@ -257,10 +300,13 @@ impl MasterProcess {
             pid_file.remove();
         }
         let Some(reason) = self.failed.take() else {
+            self.notify.ended(if code == 0 { "stopped" } else { "failed" });
             return code;
         };
+        let reason = format!("cannot start: {reason}");
+        self.notify.ended(&reason);
         if let Some(launcher) = self.launcher.take() {
-            launcher.failed(&format!("cannot start: {reason}"));
+            launcher.failed(&reason);
         }
         code.max(1)
     }

@@ -3,11 +3,14 @@
 use super::control::Control;
 use super::flood::Flood;
 use super::live::Live;
+use super::notify::Notify;
 use super::prepare::{Prepared, Server};
+use super::reconfigure::Source;
 use super::record::Record;
 use super::report::{call_hook, log_listeners};
 use super::run::MasterProcess;
-use crate::error::Result;
+use crate::config;
+use crate::error::Error;
 use crate::hooks::{Hooks, Master, ServerInfo};
 use crate::listener::Listeners;
 use crate::os::daemon::{self, Launcher};
@@ -23,7 +26,7 @@ use crate::spec::Spawn;
 use crate::supervisor::{ServerSettings, Settings, Supervisor};
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Instant;
 
@@ -31,30 +34,37 @@ use std::time::Instant;
 const NO_DAEMON: &str = "as process 1 there is nobody to return to; use `run`, without `daemonize`";
 
 /// What others find the program by, and who waits for it: to be given back by a start that fails.
-struct Claims {
-    pid_file: Option<PidFile>,
-    control: Option<LocalListener>,
-    launcher: Option<Launcher>,
+pub(super) struct Claims {
+    pub(super) pid_file: Option<PidFile>,
+    pub(super) control: Option<LocalListener>,
+    pub(super) launcher: Option<Launcher>,
+    pub(super) notify: Notify,
 }
 
 /// What the process has become.
-struct Outfit {
-    signals: Signals,
-    image: Image,
-    title: Option<Title>,
+pub(super) struct Outfit {
+    pub(super) signals: Signals,
+    pub(super) image: Image,
+    pub(super) title: Option<Title>,
+}
+
+/// What the master needs of the program around it.
+pub(crate) struct Program {
+    pub(crate) hooks: Box<dyn Hooks>,
+    /// Where its configuration comes from.
+    pub(crate) source: Source,
+    /// The directory that it was started in.
+    pub(crate) directory: PathBuf,
 }
 
 /// Runs the program until it has stopped; what it returns is its exit code.
 ///
 /// With `daemonize` the caller's process waits for READY and exits; this returns in the daemon.
-pub(crate) fn run(
-    mut prepared: Prepared,
-    hooks: Box<dyn Hooks>,
-) -> std::result::Result<u8, String> {
+pub(crate) fn run(mut prepared: Prepared, program: Program) -> Result<u8, String> {
     let (pid_file, control) = (prepared.pid_file.take(), prepared.control.take());
-    let mut claims = Claims { pid_file, control, launcher: None };
-    match begin(&mut prepared, &*hooks, &mut claims) {
-        Ok(outfit) => Ok(MasterProcess::new(prepared, hooks, outfit, claims).run()),
+    let mut claims = Claims { pid_file, control, launcher: None, notify: Notify::of_environment() };
+    match begin(&mut prepared, &program, &mut claims) {
+        Ok(outfit) => Ok(MasterProcess::new(prepared, program, outfit, claims).run()),
         Err(reason) => {
             for server in &prepared.servers {
                 server.listeners.remove_files();
@@ -66,7 +76,8 @@ pub(crate) fn run(
 }
 
 impl Claims {
-    fn give_back(self, reason: &str) {
+    fn give_back(mut self, reason: &str) {
+        self.notify.ended(reason);
         if let Some(control) = self.control {
             control.remove();
         }
@@ -82,9 +93,9 @@ impl Claims {
 /// Becomes the master, a daemon if it shall be one.
 fn begin(
     prepared: &mut Prepared,
-    hooks: &dyn Hooks,
+    program: &Program,
     claims: &mut Claims,
-) -> std::result::Result<Outfit, String> {
+) -> Result<Outfit, String> {
     if prepared.config.daemonize.value {
         if orphans::is_init() {
             return Err(NO_DAEMON.to_owned());
@@ -98,12 +109,27 @@ fn begin(
         let written = pid_file.write();
         written.map_err(|error| format!("cannot write the pid file: {error}"))?;
     }
-    equip(prepared, hooks, signals).map_err(|error| format!("cannot start: {error}"))
+    let become_master = || {
+        if prepared.config.daemonize.value {
+            prepared.stdio = fill(std::mem::take(&mut prepared.stdio))?;
+        }
+        let outfit = equip(prepared, signals, &program.directory)?;
+        if prepared.config.spawn.value == Spawn::Fork {
+            call_hook("preload", Some(&outfit.signals), || program.hooks.preload())?;
+        }
+        Ok::<_, Error>(outfit)
+    };
+    become_master().map_err(|error| format!("cannot start: {error}"))
 }
 
-fn equip(prepared: &mut Prepared, hooks: &dyn Hooks, signals: Signals) -> Result<Outfit> {
+/// Gives the process what it is known and controlled by.
+pub(super) fn equip(
+    prepared: &mut Prepared,
+    signals: Signals,
+    directory: &Path,
+) -> io::Result<Outfit> {
     let config = &prepared.config;
-    let image = Image::of_this_process()?;
+    let image = Image::of_this_process(directory)?;
     let title = Title::prepare();
     let name = format!("{}: master", config.name.value);
     title::name_process(&name);
@@ -111,18 +137,19 @@ fn equip(prepared: &mut Prepared, hooks: &dyn Hooks, signals: Signals) -> Result
         title.set(&name);
     }
     log_listeners(&prepared.servers);
-    let stdio = std::mem::take(&mut prepared.stdio);
-    if config.daemonize.value { fill(stdio)? } else { stdio }.redirect()?;
-    if config.spawn.value == Spawn::Fork {
-        call_hook("preload", Some(&signals), || hooks.preload())?;
-    }
+    std::mem::take(&mut prepared.stdio).redirect()?;
     Ok(Outfit { signals, image, title })
 }
 
 impl MasterProcess {
-    fn new(prepared: Prepared, hooks: Box<dyn Hooks>, outfit: Outfit, claims: Claims) -> Self {
+    pub(super) fn new(
+        prepared: Prepared,
+        program: Program,
+        outfit: Outfit,
+        claims: Claims,
+    ) -> Self {
         let Prepared { config, servers, .. } = prepared;
-        let each: Vec<_> = servers.iter().map(supervisor_settings).collect();
+        let each: Vec<_> = servers.iter().map(|it| supervisor_settings(it.settings())).collect();
         // Programs that were started together shall not do everything in the same moment.
         let seed = clock::monotonic().as_nanos() as u64 ^ u64::from(process::id());
         let all = Settings { seed, ..Settings::default() };
@@ -133,13 +160,16 @@ impl MasterProcess {
             flood: Flood::new(servers.len()),
             servers,
             live: Live::new(),
-            hooks,
+            program,
+            upgrade: None,
+            strangers: Vec::new(),
             title: outfit.title,
             image: outfit.image,
             signals: Some(outfit.signals),
             pid_file: claims.pid_file,
             control: claims.control.map(Control::new),
             launcher: claims.launcher,
+            notify: claims.notify,
             record: Record::default(),
             last_requests: BTreeMap::new(),
             failed: None,
@@ -161,18 +191,17 @@ fn fill(stdio: Stdio) -> io::Result<Stdio> {
     })
 }
 
-fn describe(name: &str, servers: &[Server]) -> Master {
+pub(super) fn describe(name: &str, servers: &[Server]) -> Master {
     let info = |server: &Server| ServerInfo {
-        name: server.config.name.value.clone(),
-        kind: server.config.kind,
+        name: server.name.value.clone(),
+        kind: server.kind,
         addresses: server.listeners.addresses().to_vec(),
-        workers: server.config.settings.workers.value.initial(),
+        workers: server.settings().workers.value.initial(),
     };
     Master { name: name.to_owned(), servers: servers.iter().map(info).collect() }
 }
 
-pub(super) fn supervisor_settings(server: &Server) -> ServerSettings {
-    let settings = &server.config.settings;
+pub(super) fn supervisor_settings(settings: &config::ServerSettings) -> ServerSettings {
     ServerSettings {
         workers: settings.workers.value.initial(),
         bounds: settings.workers.value.bounds(),

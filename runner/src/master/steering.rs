@@ -36,7 +36,7 @@ impl MasterProcess {
         for (index, server) in self.servers.iter_mut().enumerate() {
             let slots = open_slots(self.supervisor.serving(index), &self.live, index);
             if let Err(error) = server.listeners.steer(&slots) {
-                let server = &server.config.name.value;
+                let server = &server.name.value;
                 tracing::warn!(server, %error, "connections go to slots without a worker as well");
             }
             tell_whether_all_are_full(&mut self.live, index);

@@ -36,7 +36,7 @@ impl MasterProcess {
     /// The memory that only the worker has, in bytes; none when that cannot be read.
     pub(super) fn private_memory(&self, pid: Pid) -> Option<u64> {
         let server = self.servers.get(self.live.get(&pid.0)?.server)?;
-        let limit = server.config.settings.max_memory.as_ref()?.value;
+        let limit = server.settings().max_memory.as_ref()?.value;
         private_memory(pid.0, limit)
             .inspect_err(|error| tracing::warn!(pid = pid.0, %error, "cannot measure the memory"))
             .ok()

@@ -1,6 +1,5 @@
 //! Waiting for whatever happens next. Nothing here wakes up without a reason.
 
-use super::control::Control;
 use super::live::Live;
 use super::steering::Orphan;
 use crate::os::signal::Signals;
@@ -14,21 +13,21 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(super) struct Happened {
     pub(super) signals: bool,
-    /// Somebody at the control socket.
-    pub(super) control: bool,
+    /// Any of the others: somebody at the control socket, or the trial of a new program.
+    pub(super) others: bool,
     /// Workers that have said something or ended.
     pub(super) workers: Vec<i32>,
     /// Sockets in which connections wait that nobody takes.
     pub(super) orphans: Vec<Orphan>,
 }
 
-/// Waits for a signal, a word of a worker, the end of one, somebody at the control socket, a
-/// connection that nobody takes, or until `timeout`, if there is one.
-pub(super) fn wait(
-    signals: &Signals,
-    live: &Live,
-    control: Option<&Control>,
-    orphans: &[(BorrowedFd<'_>, Orphan)],
+/// Waits for a signal, a word of a worker, the end of one, any of the others, a connection that
+/// nobody takes, or until `timeout`, if there is one.
+pub(super) fn wait<'a>(
+    signals: &'a Signals,
+    live: &'a Live,
+    others: impl Iterator<Item = (BorrowedFd<'a>, PollFlags)>,
+    orphans: &[(BorrowedFd<'a>, Orphan)],
     timeout: Option<Duration>,
 ) -> io::Result<Happened> {
     let mut descriptors = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
@@ -42,8 +41,7 @@ pub(super) fn wait(
         }
     }
     let workers = descriptors.len();
-    let control = control.into_iter().flat_map(Control::descriptors);
-    descriptors.extend(control.map(|(descriptor, events)| PollFd::new(descriptor, events)));
+    descriptors.extend(others.map(|(descriptor, events)| PollFd::new(descriptor, events)));
     let orphaned = descriptors.len();
     let of_orphans = orphans.iter().map(|(socket, _)| PollFd::new(*socket, PollFlags::POLLIN));
     descriptors.extend(of_orphans);
@@ -55,7 +53,7 @@ pub(super) fn wait(
     let sockets = descriptors.split_off(orphaned);
     let orphans = sockets.iter().zip(orphans).filter(|(descriptor, _)| is_set(descriptor));
     let orphans = orphans.map(|(_, (_, orphan))| *orphan).collect();
-    let control = descriptors.split_off(workers).iter().any(is_set);
+    let others = descriptors.split_off(workers).iter().any(is_set);
     let mut workers: Vec<i32> = descriptors[1..]
         .iter()
         .zip(owners)
@@ -63,7 +61,7 @@ pub(super) fn wait(
         .map(|(_, pid)| pid)
         .collect();
     workers.dedup();
-    Ok(Happened { signals: is_set(&descriptors[0]), control, workers, orphans })
+    Ok(Happened { signals: is_set(&descriptors[0]), others, workers, orphans })
 }
 
 /// In whole milliseconds, rounded up: waking up too early would only mean to wait again.

@@ -1,8 +1,8 @@
 //! What goes through an exec: an errand, which says what the program is executed for, a text, and
 //! open descriptors that the text names by their numbers.
 
-use super::fork::check_threads;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use super::environment;
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::collections::BTreeSet;
 use std::env;
@@ -34,10 +34,30 @@ pub(crate) fn keep(descriptor: impl AsFd) -> io::Result<RawFd> {
     Ok(descriptor.as_raw_fd())
 }
 
-/// Closes the descriptor in an exec again, which did not happen.
-pub(crate) fn withhold(descriptor: impl AsFd) {
-    // It fails for no descriptor that is open.
-    let _ = set_close_on_exec(descriptor.as_fd(), true);
+/// Descriptors that stay open through an exec if there is one before this is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Kept<'a>(Vec<BorrowedFd<'a>>);
+
+impl<'a> Kept<'a> {
+    /// Keeps one more. Returns the number that it has after the exec.
+    pub(crate) fn keep(&mut self, descriptor: &'a impl AsFd) -> io::Result<RawFd> {
+        self.keep_borrowed(descriptor.as_fd())
+    }
+
+    pub(crate) fn keep_borrowed(&mut self, descriptor: BorrowedFd<'a>) -> io::Result<RawFd> {
+        let number = keep(descriptor)?;
+        self.0.push(descriptor);
+        Ok(number)
+    }
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        for descriptor in &self.0 {
+            // It fails for no descriptor that is open.
+            let _ = set_close_on_exec(*descriptor, true);
+        }
+    }
 }
 
 /// What the process image before this one has handed over.
@@ -54,7 +74,7 @@ impl HandedOver {
     pub(crate) fn receive() -> Option<io::Result<Self>> {
         let value = env::var_os(VARIABLE)?;
         let value = value.to_string_lossy();
-        Some(forget_variable().and_then(|()| Self::read(&value)))
+        Some(environment::forget(&[VARIABLE]).and_then(|()| Self::read(&value)))
     }
 
     fn read(value: &str) -> io::Result<Self> {
@@ -89,11 +109,10 @@ impl HandedOver {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "there is one thread, so nobody reads it meanwhile")]
-fn forget_variable() -> io::Result<()> {
-    check_threads().map_err(|error| io::Error::other(error.to_string()))?;
-    // SAFETY: the process has one thread.
-    unsafe { env::remove_var(VARIABLE) };
+/// Lets reading from the descriptor, or writing to it, fail instead of waiting.
+pub(crate) fn set_nonblocking(descriptor: impl AsFd) -> io::Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(descriptor.as_fd(), FcntlArg::F_GETFL)?);
+    fcntl(descriptor.as_fd(), FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     Ok(())
 }
 

@@ -24,11 +24,12 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// The executable of this process, with its arguments. To be called before the
-    /// [title](super::title) is set, which writes over them, and before the directory is changed.
-    pub(crate) fn of_this_process() -> io::Result<Self> {
+    /// The executable of this process, with its arguments; `directory` is the one that it was started
+    /// in. To be called before the [title](super::title) is set, which writes over the arguments.
+    pub(crate) fn of_this_process(directory: &Path) -> io::Result<Self> {
         let arguments: Vec<_> = env::args_os().collect();
-        let path = path_of_this_process(arguments.first().map(OsString::as_os_str))?;
+        let called = arguments.first().map(OsString::as_os_str);
+        let path = path_of_this_process(called, directory)?;
         let arguments = arguments.into_iter().map(text).collect();
         Ok(Self { file: open_path(Path::new(OWN))?, arguments, path })
     }
@@ -37,6 +38,11 @@ impl Image {
     pub(crate) fn adopt(file: OwnedFd, arguments: Vec<Vec<u8>>, path: PathBuf) -> Self {
         let arguments = arguments.into_iter().map(|argument| text(OsString::from_vec(argument)));
         Self { file, arguments: arguments.collect(), path }
+    }
+
+    /// The same, found elsewhere: it was executed by its descriptor.
+    pub(crate) fn found_at(self, path: PathBuf) -> Self {
+        Self { path, ..self }
     }
 
     /// The executable that is where this one was found, now: after a deployment, another one.
@@ -76,13 +82,14 @@ impl AsFd for Image {
 
 /// Where the executable was found: by its name as it was called, for a link in it may point to
 /// another version by and by, or else where it really is.
-fn path_of_this_process(called: Option<&OsStr>) -> io::Result<PathBuf> {
+fn path_of_this_process(called: Option<&OsStr>, directory: &Path) -> io::Result<PathBuf> {
     let real = || env::current_exe();
     let Some(called) = called else {
         return real();
     };
     let path = if called.as_bytes().contains(&b'/') {
-        env::current_dir()?.join(called)
+        // Without any `.` in it.
+        directory.join(called).components().collect()
     } else {
         let directories = env::var_os("PATH").unwrap_or_default();
         let mut paths = env::split_paths(&directories).map(|directory| directory.join(called));
@@ -128,11 +135,12 @@ mod tests {
     #[test]
     fn a_program_is_found_by_its_name() {
         let own = env::current_exe().unwrap();
-        let by_path = path_of_this_process(Some(own.as_os_str())).unwrap();
+        let by_path = path_of_this_process(Some(own.as_os_str()), Path::new("/")).unwrap();
         assert_eq!(by_path, own);
         // Neither of these is what runs here.
         for other in ["sh", "/bin/sh", "no such program"] {
-            assert_eq!(path_of_this_process(Some(OsStr::new(other))).unwrap(), own, "{other}");
+            let path = path_of_this_process(Some(OsStr::new(other)), Path::new("/")).unwrap();
+            assert_eq!(path, own, "{other}");
         }
     }
 
@@ -142,8 +150,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let link = directory.path().join("program");
         std::os::unix::fs::symlink(env::current_exe().unwrap(), &link).unwrap();
-        let path = path_of_this_process(Some(link.as_os_str())).unwrap();
-        assert_eq!(path, link);
+        let called = Some(OsStr::new("./program"));
+        let path = path_of_this_process(called, directory.path()).unwrap();
+        assert_eq!(path, directory.path().join("program"));
         let file = open_path(&link).unwrap();
         let image = Image::adopt(file, vec![b"program".to_vec()], path);
         fs::remove_file(&link).unwrap();

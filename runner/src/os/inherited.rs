@@ -1,7 +1,6 @@
 //! Listening sockets that whoever started the program has opened: by their numbers, or as a service
 //! manager passes them (sd_listen_fds(3)).
 
-use super::fork::check_threads;
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::env;
@@ -17,6 +16,9 @@ const LISTEN_PID: &str = "LISTEN_PID";
 const LISTEN_FDS: &str = "LISTEN_FDS";
 const LISTEN_FDNAMES: &str = "LISTEN_FDNAMES";
 const LISTEN_PIDFDID: &str = "LISTEN_PIDFDID";
+
+/// What it says is for the process that it has started, not for those that this one starts.
+pub(crate) const VARIABLES: &[&str] = &[LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PIDFDID];
 
 /// The name of a socket where there are no names.
 const UNNAMED: &str = "unknown";
@@ -94,19 +96,6 @@ fn numbers(name: Option<&str>, count: &str, names: Option<&str>) -> Result<Vec<R
     }
     let known: Vec<_> = sockets.iter().map(|(_, known)| format!("`{known}`")).collect();
     Err(format!("no socket of this name was passed, but {}", known.join(", ")))
-}
-
-/// Takes what a service manager has said out of the environment: it was for the process that it
-/// started, not for those that this one is going to start.
-#[expect(clippy::disallowed_methods, reason = "there is one thread, so nobody reads it meanwhile")]
-pub(crate) fn forget() -> io::Result<()> {
-    let names = [LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PIDFDID];
-    for name in names.into_iter().filter(|name| env::var_os(name).is_some()) {
-        check_threads().map_err(|error| io::Error::other(error.to_string()))?;
-        // SAFETY: the process has one thread.
-        unsafe { env::remove_var(name) };
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::Uid;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
@@ -28,6 +28,15 @@ impl LocalListener {
         let (socket, file) = socket_file::listen(path, Access::PRIVATE, BACKLOG)?;
         socket.set_nonblocking(true)?;
         Ok(Self { socket: socket.into(), file })
+    }
+
+    /// Takes one that the process image before this one has made.
+    pub(crate) fn adopt(file: SocketFile, descriptor: OwnedFd) -> Self {
+        Self { socket: descriptor.into(), file }
+    }
+
+    pub(crate) fn file(&self) -> &SocketFile {
+        &self.file
     }
 
     /// The next connection, if one is waiting. Nothing of it blocks.

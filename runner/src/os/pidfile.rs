@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -53,6 +54,15 @@ impl PidFile {
         }
     }
 
+    /// Takes one that the process image before this one has locked and written.
+    pub(crate) fn adopt(path: PathBuf, descriptor: OwnedFd) -> Self {
+        Self { path, file: descriptor.into() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes the number of this process.
     pub(crate) fn write(&mut self) -> io::Result<()> {
         let text = format!("{}\n", process::id());
@@ -76,6 +86,12 @@ impl PidFile {
         if is_at(&self.file, &self.path) {
             let _ = fs::remove_file(&self.path);
         }
+    }
+}
+
+impl AsFd for PidFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 

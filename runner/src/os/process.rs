@@ -57,6 +57,15 @@ impl Child {
         })
     }
 
+    /// Takes a child that the process image before this one has made. An error if the process is no
+    /// child of this one.
+    pub(crate) fn of_previous_image(pid: i32) -> io::Result<Self> {
+        let process = Process::open(pid)?;
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        waitid(WaitId::PidFd(process.as_fd()), options)?;
+        Ok(Self(process))
+    }
+
     pub(crate) fn pid(&self) -> i32 {
         self.0.pid()
     }
@@ -169,5 +178,25 @@ mod tests {
         let exit = run("ulimit -c unlimited; kill -ABRT $$", &directory);
         let core = fs::read_dir(directory.path()).unwrap().count() == 1;
         assert_eq!(exit, Exit::Signal { number: 6, core });
+    }
+
+    #[test]
+    fn only_children_are_taken_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let script = directory.path().join("wait");
+        nix::unistd::mkfifo(&script, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        #[expect(clippy::zombie_processes, reason = "it is waited for as a `Child` of ours")]
+        let started = Command::new("cat").arg(&script).spawn().unwrap();
+        let child = Child::of_previous_image(started.id().cast_signed()).unwrap();
+        assert_eq!(child.try_wait().unwrap(), None);
+        child.signal(Signal::KILL).unwrap();
+        let mut descriptors = [PollFd::new(child.as_fd(), PollFlags::POLLIN)];
+        poll(&mut descriptors, PollTimeout::NONE).unwrap();
+        // Also one that has ended already, as long as nobody has waited for it.
+        let child = Child::of_previous_image(child.pid()).unwrap();
+        assert_eq!(child.try_wait().unwrap(), Some(Exit::Signal { number: 9, core: false }));
+        for other in [1, child.pid(), 0, -1] {
+            Child::of_previous_image(other).unwrap_err();
+        }
     }
 }

@@ -84,6 +84,11 @@ pub(crate) fn open_input(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
+/// Like [`open_input`], but at a FIFO this waits for nobody: it is at its end while nobody writes.
+pub(crate) fn reopen_input(path: &Path) -> io::Result<File> {
+    waiting_again(OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?)
+}
+
 /// Opens a file to append output to; a new one is readable by its owner and group only. At a FIFO
 /// this waits for a reader (fifo(7)).
 pub(crate) fn open_output(path: &Path) -> io::Result<File> {
@@ -93,7 +98,11 @@ pub(crate) fn open_output(path: &Path) -> io::Result<File> {
 /// Like [`open_output`], but a FIFO that nobody reads is an error: this is for a process that has
 /// more to do than to wait.
 pub(crate) fn reopen_output(path: &Path) -> io::Result<File> {
-    let file = appending().custom_flags(libc::O_NONBLOCK).open(path)?;
+    waiting_again(appending().custom_flags(libc::O_NONBLOCK).open(path)?)
+}
+
+/// Has reads and writes wait, though opening did not.
+fn waiting_again(file: File) -> io::Result<File> {
     fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
     Ok(file)
 }
@@ -145,6 +154,9 @@ mod tests {
         let fifo = directory.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert!(reopen_output(&fifo).is_err());
+        let mut input = reopen_input(&fifo).unwrap();
+        assert!(!fcntl_getfl(&input).unwrap().contains(OFlags::NONBLOCK));
+        assert_eq!(io::Read::read(&mut input, &mut [0]).unwrap(), 0);
         let path = directory.path().join("file");
         for text in ["one ", "two"] {
             let mut file = reopen_output(&path).unwrap();

@@ -14,12 +14,14 @@ pub use cores::CpuAffinity;
 pub use limit::Limit;
 pub use share::Share;
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 /// The protocol of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Kind {
     /// HTTP/1.

@@ -137,6 +137,8 @@ pub(crate) enum Recycle {
     Lifetime,
     /// `max_memory`
     Memory,
+    /// It serves by a configuration that does not hold any more.
+    Configuration,
     /// It was forked by a program that another one was to be upgraded to, and that has failed.
     RolledBack,
 }
@@ -270,6 +272,7 @@ impl fmt::Display for Recycle {
             Self::Requests => "max_requests",
             Self::Lifetime => "max_lifetime",
             Self::Memory => "max_memory",
+            Self::Configuration => "configuration",
             Self::RolledBack => "upgrade that was rolled back",
         })
     }

@@ -104,11 +104,11 @@ pub(crate) use action::{
 };
 pub(crate) use adopt::Adopted;
 pub(crate) use event::{Command, Ending, Event, Load, Scale, Stop};
-pub(crate) use ledger::{Ledger, ServerLedger};
+pub(crate) use ledger::Ledger;
 pub(crate) use settings::{ServerSettings, Settings};
-pub(crate) use status::{ServerStatus, State, WorkerStatus};
+pub(crate) use status::{ServerStatus, Stage, State, WorkerStatus};
 #[cfg(any(test, fuzzing))]
-pub(crate) use world::fuzz;
+pub(crate) use world::{fuzz, fuzz_ledger};
 
 use action::Actions;
 use backoff::Jitter;
@@ -283,6 +283,16 @@ impl Supervisor {
     /// The highest generation that any server has now.
     pub(crate) fn generation(&self) -> Generation {
         self.servers.iter().map(|server| server.generation).max().unwrap_or(self.newest)
+    }
+
+    /// The generation of the reload in progress.
+    pub(crate) fn reloading(&self) -> Option<Generation> {
+        self.reload.as_ref().map(|reload| reload.generation)
+    }
+
+    /// Whether the program is to end, so that nothing is forked any more.
+    pub(crate) fn is_stopping(&self) -> bool {
+        !self.mode.forks()
     }
 
     /// How each server stands, in their order.

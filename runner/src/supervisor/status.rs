@@ -2,7 +2,18 @@
 
 use super::action::Leave;
 use super::worker::{Phase, Worker};
-use super::{Generation, NEVER, Pid, SlotId, Time};
+use super::{Generation, Mode, NEVER, Pid, SlotId, Supervisor, Time};
+
+/// What the program is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Not every server has served yet.
+    Starting,
+    Running,
+    /// It runs, and replaces workers because somebody has asked for it.
+    Reloading,
+    Stopping,
+}
 
 /// A server as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +60,17 @@ pub(crate) enum State {
     BackOff { until: Time },
     /// There is none, for it has failed too often; it is tried again at this time, if ever.
     Failed { until: Option<Time> },
+}
+
+impl Supervisor {
+    pub(crate) fn stage(&self) -> Stage {
+        match self.mode {
+            Mode::Starting => Stage::Starting,
+            Mode::Running if self.reload.is_some() => Stage::Reloading,
+            Mode::Running => Stage::Running,
+            Mode::Stopping { .. } | Mode::Finished => Stage::Stopping,
+        }
+    }
 }
 
 impl WorkerStatus {

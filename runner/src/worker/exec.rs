@@ -9,6 +9,7 @@ use crate::os::hand_over::{self, HandedOver};
 use crate::os::image::Image;
 use crate::os::stdio::Stdio;
 use crate::os::title::Title;
+use crate::os::{environment, inherited, notify};
 use crate::scoreboard::Row;
 use crate::server::Serve;
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,7 @@ pub(crate) fn execute(seed: Seed, server: usize, image: &Image) -> u8 {
 
 /// Returns the number of the descriptor from which the next image learns everything.
 fn hand_over(orders: Orders, server: usize, kit: &Kit) -> io::Result<RawFd> {
+    environment::forget(&[notify::VARIABLES, inherited::VARIABLES].concat())?;
     let keep = |file: &Option<File>| file.as_ref().map(hand_over::keep).transpose();
     let parcel = Parcel {
         server,

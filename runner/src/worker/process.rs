@@ -1,11 +1,11 @@
-//! What a fresh child does before user code runs, in this order: standard streams, title,
-//! environment, confinement, tie to the master, signals. User code then runs on a thread of its own.
+//! What a fresh child does before user code runs, in this order: standard streams, environment,
+//! title, confinement, tie to the master, signals. User code then runs on a thread of its own.
 
 use super::seed::Seed;
 use super::{panics, runtime};
 use crate::error::{Error, Result};
 use crate::os::title::{self, Title};
-use crate::os::{abort, deadline, inherited, lifeline, signal, thread};
+use crate::os::{abort, deadline, environment, inherited, lifeline, notify, signal, thread};
 use crate::server::Identity;
 use crate::title::{WorkerState, WorkerTitle};
 use std::fmt;
@@ -46,11 +46,12 @@ fn become_worker(seed: &mut Seed) -> Result {
         move |error: io::Error| Error::msg(format!("{what}: {error}"))
     };
     std::mem::take(&mut seed.kit.stdio).redirect().map_err(describe("cannot redirect"))?;
+    let unknown = [notify::VARIABLES, inherited::VARIABLES].concat();
+    environment::forget(&unknown).map_err(describe("cannot change the environment"))?;
     panics::log(&seed.orders.identity);
     let name = title_of(&seed.orders.identity, WorkerState::Ready).to_string();
     title::name_process(&name);
     show(seed.title, &seed.orders.identity, WorkerState::Starting);
-    inherited::forget().map_err(describe("cannot change the environment"))?;
     seed.orders.confinement.apply().map_err(Error::configuration)?;
     lifeline::drain_when_parent_dies(seed.orders.master_pid)
         .map_err(describe("cannot watch the master"))?;

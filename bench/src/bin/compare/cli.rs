@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::measure::Scenario;
-use crate::peer::Peer;
+use crate::peer::{Happening, Peer};
 use crate::trial::Trial;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -15,7 +15,8 @@ pub(crate) struct Options {
     pub(crate) rounds: u32,
     pub(crate) scenarios: Vec<Scenario>,
     pub(crate) peers: Vec<Peer>,
-    /// How many reloads, kills, starts or hung workers of each kind.
+    pub(crate) happenings: Vec<Happening>,
+    /// How many reloads, kills, starts, requests or hung workers of each kind.
     pub(crate) count: u32,
     /// Between two kills: long enough that no supervisor takes them for a crash loop.
     pub(crate) pause: Duration,
@@ -31,8 +32,10 @@ pub(crate) struct Options {
 pub(crate) enum Task {
     /// Throughput, CPU, latency and memory under each scenario.
     Measure,
-    /// Requests that fail while the workers are replaced.
-    Reload,
+    /// Requests that are lost while the workers are replaced.
+    Loss,
+    /// The two ways in which workers share an address.
+    Accept,
     /// The time from the death of a worker to its successor's first answer.
     Respawn,
     /// One of a runner program alone.
@@ -49,12 +52,16 @@ fn command() -> Command {
         Arg::new(name).long(name).help(help).value_parser(value_parser!(u32).range(1..=3600))
     };
     Command::new("compare")
-        .about("Measures a runner program against plain hyper and nginx in one interleaved run")
+        .about("Measures a runner program against plain hyper, nginx and HAProxy in one run")
         .arg(
-            number("seconds", "Length [default: 4; reload and crash-loop: 10; hang: 30]")
+            number("seconds", "Length [default: 4; accept: 2; loss: 5; crash-loop: 10; hang: 30]")
                 .global(true),
         )
-        .arg(number("rounds", "Rounds over all peers and scenarios").default_value("3"))
+        .arg(
+            number("rounds", "Rounds over everything that is compared")
+                .global(true)
+                .default_value("3"),
+        )
         .arg(
             Arg::new("scenario")
                 .long("scenario")
@@ -84,11 +91,35 @@ fn command() -> Command {
                 .action(ArgAction::SetTrue),
         )
         .subcommand(
-            Command::new("reload")
+            Command::new("loss")
+                .about("Counts the requests that are lost while the workers are replaced")
+                .arg(number("count", "How often they are, in one run").default_value("20"))
+                .arg(
+                    Arg::new("event")
+                        .long("event")
+                        .help("Only by this; may be repeated")
+                        .action(ArgAction::Append)
+                        .value_parser(PossibleValuesParser::new(
+                            Happening::ALL.map(Happening::name),
+                        )),
+                ),
+        )
+        .subcommand(
+            Command::new("accept")
+                .about("Compares the two ways in which workers can share an address"),
+        )
+        .subcommand(
+            Command::new("restart-one")
                 .about(
-                    "Counts the requests that fail while the workers are replaced again and again",
+                    "Counts the requests that are lost while one worker after another is replaced",
                 )
-                .arg(number("count", "Reloads in one run").default_value("10")),
+                .arg(
+                    Arg::new("count")
+                        .long("count")
+                        .help("Requests, a connection each")
+                        .value_parser(value_parser!(u32).range(1..))
+                        .default_value("40000"),
+                ),
         )
         .subcommand(
             Command::new("respawn")
@@ -146,7 +177,9 @@ fn pause() -> Arg {
 
 fn options(matches: &ArgMatches) -> Options {
     let (task, sub) = match matches.subcommand() {
-        Some(("reload", sub)) => (Task::Reload, sub),
+        Some(("loss", sub)) => (Task::Loss, sub),
+        Some(("accept", sub)) => (Task::Accept, sub),
+        Some(("restart-one", sub)) => (Task::Trial(Trial::RestartOne), sub),
         Some(("respawn", sub)) => (Task::Respawn, sub),
         Some(("kills", sub)) => (Task::Trial(Trial::Kills), sub),
         Some(("crash-loop", sub)) => (Task::Trial(Trial::CrashLoop), sub),
@@ -158,12 +191,14 @@ fn options(matches: &ArgMatches) -> Options {
     let quick = matches.get_flag("quick");
     let default_seconds = match task {
         _ if quick => 1,
-        Task::Reload | Task::Trial(Trial::CrashLoop) => 10,
+        Task::Accept => 2,
+        Task::Loss => 5,
+        Task::Trial(Trial::CrashLoop) => 10,
         Task::Trial(Trial::Hang) => 30,
         _ => 4,
     };
     let seconds: u32 = sub.get_one("seconds").copied().unwrap_or(default_seconds);
-    let rounds = matches.get_one("rounds").copied().unwrap_or(1);
+    let rounds = sub.get_one("rounds").copied().unwrap_or(1);
     let millis = sub.try_get_one("pause").ok().flatten().copied().unwrap_or(0);
     let spawn = sub.try_get_many::<String>("spawn").ok().flatten();
     Options {
@@ -172,6 +207,7 @@ fn options(matches: &ArgMatches) -> Options {
         rounds: if quick { 1 } else { rounds },
         scenarios: chosen(matches, "scenario", &Scenario::ALL, Scenario::name),
         peers: chosen(sub, "peer", &Peer::ALL, Peer::name),
+        happenings: chosen(sub, "event", &Happening::ALL, Happening::name),
         count: sub.try_get_one("count").ok().flatten().copied().unwrap_or(0),
         pause: Duration::from_millis(millis),
         mib: sub.try_get_one("mib").ok().flatten().copied().unwrap_or(0),
@@ -187,7 +223,7 @@ fn chosen<T: Copy>(
     all: &[T],
     name: fn(T) -> &'static str,
 ) -> Vec<T> {
-    let Some(named) = matches.get_many::<String>(flag) else {
+    let Some(named) = matches.try_get_many::<String>(flag).ok().flatten() else {
         return all.to_vec();
     };
     let named: Vec<_> = named.collect();
@@ -224,10 +260,15 @@ mod tests {
 
     #[test]
     fn subcommands_have_their_own_defaults() {
-        let reload = check("reload --peer runner");
-        assert_eq!((reload.task, reload.count), (Task::Reload, 10));
-        assert_eq!(reload.duration, Duration::from_secs(10));
-        assert_eq!(reload.peers, [Peer::Runner]);
+        let loss = check("loss --peer runner --event reload");
+        assert_eq!((loss.task, loss.count), (Task::Loss, 20));
+        assert_eq!(loss.duration, Duration::from_secs(5));
+        assert_eq!(loss.peers, [Peer::Runner]);
+        assert_eq!(loss.happenings, [Happening::Reload]);
+        assert_eq!(check("loss").happenings, Happening::ALL);
+        let accept = check("accept --rounds 1");
+        assert_eq!((accept.task, accept.rounds), (Task::Accept, 1));
+        assert_eq!(accept.duration, Duration::from_secs(2));
         let respawn = check("respawn --count 5 --pause 20");
         assert_eq!((respawn.task, respawn.count), (Task::Respawn, 5));
         assert_eq!(respawn.pause, Duration::from_millis(20));
@@ -237,6 +278,8 @@ mod tests {
     fn trials_have_their_own_defaults() {
         let kills = check("kills");
         assert_eq!((kills.task, kills.count), (Task::Trial(Trial::Kills), 1000));
+        let restart_one = check("restart-one");
+        assert_eq!((restart_one.task, restart_one.count), (Task::Trial(Trial::RestartOne), 40_000));
         assert_eq!(check("crash-loop").duration, Duration::from_secs(10));
         assert_eq!(check("hang").duration, Duration::from_secs(30));
         assert_eq!(check("start").spawn, ["fork", "exec"]);

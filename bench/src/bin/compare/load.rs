@@ -58,11 +58,6 @@ impl Errors {
 }
 
 impl Load {
-    /// 64 connections that stay open, one request at a time on each.
-    pub(crate) fn keep_alive(duration: Duration) -> Self {
-        Self { duration, core: None, depth: 1, close: false }
-    }
-
     /// Runs wrk against `address` to its end; a wrk that hangs is killed.
     pub(crate) fn run(&self, address: SocketAddr, interrupt: &Interrupt) -> Result<Outcome> {
         let folder = tempfile::tempdir()?;

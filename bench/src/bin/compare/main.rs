@@ -1,21 +1,25 @@
-//! Measures a runner program against plain hyper and nginx, all in one interleaved run on loopback,
-//! and what its supervision does and costs.
+//! Measures a runner program against plain hyper, nginx and HAProxy, all in one interleaved run on
+//! loopback, and what its supervision does and costs.
 //!
 //! `README.md` of this crate says how to run it and what each figure means.
 
+mod accept;
 mod cli;
+mod clients;
 mod crash_loop;
 mod figure;
 mod hang;
 mod heap;
 mod kills;
 mod load;
+mod loss;
 mod measure;
 mod peer;
 mod process;
-mod reload;
 mod report;
 mod respawn;
+mod restart_one;
+mod running;
 mod start;
 mod trial;
 
@@ -43,16 +47,21 @@ fn run(options: &Options) -> Result {
         eprintln!("warning: a debug build measures nothing of worth; add `--release`");
     }
     peer::build_programs()?;
+    // A daemon whose parent ends becomes a child of this process, and so its pid stays its own.
+    nix::sys::prctl::set_child_subreaper(true)?;
     let printed = match options.task {
         Task::Measure => {
             load::require_wrk()?;
             let rows = measure::rounds(options, &peer::available(&options.peers), &interrupt)?;
             if options.json { report::json(&rows) } else { report::table(&rows) }
         }
-        Task::Reload => {
-            load::require_wrk()?;
-            let results = reload::run(options, &peer::available(&options.peers), &interrupt)?;
-            report::reloads(&results, options.json)
+        Task::Loss => {
+            let results = loss::run(options, &peer::available(&options.peers), &interrupt)?;
+            report::losses(&results, options.json)
+        }
+        Task::Accept => {
+            let pairs = accept::run(options, &interrupt)?;
+            if options.json { accept::json(&pairs) } else { accept::table(&pairs) }
         }
         Task::Respawn => {
             let results = respawn::run(options, &peer::available(&options.peers), &interrupt)?;

@@ -3,7 +3,8 @@
 
 use crate::cli::Options;
 use crate::load::Load;
-use crate::peer::{Peer, Running};
+use crate::peer::Peer;
+use crate::running::Running;
 use crate::{Interrupt, Result, process};
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
@@ -45,6 +46,15 @@ impl Scenario {
             Self::Pipelined => "16 requests at a time, server and load on a core each",
         }
     }
+
+    /// What a runner program may use of CPU time per request at most, as a ratio to plain hyper.
+    pub(crate) fn cpu_limit(self) -> f64 {
+        match self {
+            Self::KeepAlive => 1.0,
+            Self::Close => 0.8,
+            Self::Pipelined => 0.3,
+        }
+    }
 }
 
 /// One peer under one scenario, as medians over the rounds.
@@ -53,6 +63,28 @@ pub(crate) struct Row {
     pub(crate) scenario: Scenario,
     pub(crate) peer: Peer,
     pub(crate) figures: Figures,
+    /// The least and the most CPU time per request of all rounds.
+    pub(crate) cpu_range_us: [f64; 2],
+    pub(crate) ratios: Ratios,
+}
+
+/// The figures of a peer divided by those of plain hyper in the same round, as medians over the
+/// rounds: what slows down a whole round is in both and leaves no trace. `None` where either is unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Ratios {
+    pub(crate) requests_per_second: Option<f64>,
+    pub(crate) cpu: Option<f64>,
+    pub(crate) p99: Option<f64>,
+    pub(crate) pss: Option<f64>,
+}
+
+/// One measurement.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    round: u32,
+    scenario: Scenario,
+    peer: Peer,
+    figures: Figures,
 }
 
 /// What is known of one measurement.
@@ -86,22 +118,25 @@ pub(crate) fn rounds(options: &Options, peers: &[Peer], interrupt: &Interrupt) -
         })
         .collect();
     let mut samples = Vec::new();
+    let mut order = peers.to_vec();
     for round in 1..=options.rounds {
-        for &peer in peers {
-            for &scenario in &scenarios {
+        for &scenario in &scenarios {
+            for &peer in &order {
                 interrupt.check()?;
                 let figures = measure(peer, scenario, options.duration, cores, interrupt)?;
                 eprintln!(
-                    "round {round}/{}: {:<6} {:<10} {:>9.0} requests/s {:>7.2} µs",
+                    "round {round}/{}: {:<10} {:<7} {:>9.0} requests/s {:>7.2} µs",
                     options.rounds,
-                    peer.name(),
                     scenario.name(),
+                    peer.name(),
                     figures.requests_per_second,
                     figures.cpu_us,
                 );
-                samples.push(Row { scenario, peer, figures });
+                samples.push(Sample { round, scenario, peer, figures });
             }
         }
+        // Whatever changes steadily is to nobody's advantage.
+        order.reverse();
     }
     Ok(medians(&scenarios, peers, &samples))
 }
@@ -115,7 +150,7 @@ fn measure(
     interrupt: &Interrupt,
 ) -> Result<Figures> {
     let cores = cores.filter(|_| scenario == Scenario::Pipelined);
-    let server = peer.start(WORKERS, cores.map(|[first, _]| first))?;
+    let server = Running::start(peer, WORKERS, cores.map(|[first, _]| first))?;
     let load = Load {
         core: cores.map(|[_, second]| second),
         depth: if scenario == Scenario::Pipelined { DEPTH } else { 1 },
@@ -143,13 +178,14 @@ fn figures(server: &Running, load: &Load, interrupt: &Interrupt) -> Result<Figur
     })
 }
 
-fn medians(scenarios: &[Scenario], peers: &[Peer], samples: &[Row]) -> Vec<Row> {
+fn medians(scenarios: &[Scenario], peers: &[Peer], samples: &[Sample]) -> Vec<Row> {
     let pairs =
         scenarios.iter().flat_map(|&scenario| peers.iter().map(move |&peer| (scenario, peer)));
     pairs
         .map(|(scenario, peer)| {
-            let of_row = |row: &&Row| row.scenario == scenario && row.peer == peer;
-            let all: Vec<Figures> = samples.iter().filter(of_row).map(|row| row.figures).collect();
+            let of_row = |sample: &&Sample| sample.scenario == scenario && sample.peer == peer;
+            let own: Vec<Sample> = samples.iter().filter(of_row).copied().collect();
+            let all: Vec<Figures> = own.iter().map(|sample| sample.figures).collect();
             let over = |value: fn(&Figures) -> f64| median(all.iter().map(value).collect());
             let pss: Option<Vec<f64>> = all.iter().map(|figures| figures.pss_mib).collect();
             let figures = Figures {
@@ -159,9 +195,33 @@ fn medians(scenarios: &[Scenario], peers: &[Peer], samples: &[Row]) -> Vec<Row> 
                 pss_mib: pss.map(median),
                 errors: all.iter().map(|figures| figures.errors).sum(),
             };
-            Row { scenario, peer, figures }
+            let cpu = all.iter().map(|figures| figures.cpu_us);
+            let cpu_range_us = [cpu.clone().fold(f64::NAN, f64::min), cpu.fold(f64::NAN, f64::max)];
+            Row { scenario, peer, figures, cpu_range_us, ratios: ratios(&own, samples) }
         })
         .collect()
+}
+
+/// Each of a peer's own samples, under one scenario, beside that of plain hyper in the same round.
+fn ratios(own: &[Sample], samples: &[Sample]) -> Ratios {
+    let base = |own: &Sample| {
+        let is_base = |it: &&Sample| {
+            (it.round, it.scenario, it.peer) == (own.round, own.scenario, Peer::Hyper)
+        };
+        samples.iter().find(is_base).map(|base| (own.figures, base.figures))
+    };
+    let pairs: Vec<(Figures, Figures)> = own.iter().filter_map(base).collect();
+    let over = |value: fn(&Figures) -> Option<f64>| {
+        let ratio = |(own, base): &(Figures, Figures)| Some(value(own)? / value(base)?);
+        let all: Option<Vec<f64>> = pairs.iter().map(ratio).collect();
+        all.filter(|all| !all.is_empty()).map(median)
+    };
+    Ratios {
+        requests_per_second: over(|figures| Some(figures.requests_per_second)),
+        cpu: over(|figures| Some(figures.cpu_us)),
+        p99: over(|figures| Some(figures.p99_ms)),
+        pss: over(|figures| figures.pss_mib),
+    }
 }
 
 /// The middle value; of an even number, the mean of the two in the middle; of none, NaN.
@@ -186,9 +246,9 @@ fn two_cores() -> Result<Option<[usize; 2]>> {
 mod tests {
     use super::*;
 
-    fn row(peer: Peer, cpu_us: f64, pss_mib: Option<f64>) -> Row {
+    fn sample(round: u32, peer: Peer, cpu_us: f64, pss_mib: Option<f64>) -> Sample {
         let figures = Figures { requests_per_second: 1.0, cpu_us, p99_ms: 1.0, pss_mib, errors: 1 };
-        Row { scenario: Scenario::Close, peer, figures }
+        Sample { round, scenario: Scenario::Close, peer, figures }
     }
 
     #[test]
@@ -201,21 +261,41 @@ mod tests {
     #[test]
     fn medians_keep_peers_apart_and_add_errors_up() {
         let samples = [
-            row(Peer::Hyper, 3.0, Some(1.0)),
-            row(Peer::Nginx, 70.0, Some(1.0)),
-            row(Peer::Hyper, 1.0, Some(2.0)),
-            row(Peer::Hyper, 2.0, Some(9.0)),
+            sample(1, Peer::Hyper, 3.0, Some(1.0)),
+            sample(1, Peer::Nginx, 70.0, Some(1.0)),
+            sample(2, Peer::Hyper, 1.0, Some(2.0)),
+            sample(3, Peer::Hyper, 2.0, Some(9.0)),
         ];
         let rows = medians(&[Scenario::Close], &[Peer::Hyper, Peer::Nginx], &samples);
         assert_eq!(rows.len(), 2);
         assert_eq!((rows[0].peer, rows[0].figures.cpu_us), (Peer::Hyper, 2.0));
         assert_eq!((rows[0].figures.pss_mib, rows[0].figures.errors), (Some(2.0), 3));
+        assert_eq!(rows[0].cpu_range_us, [1.0, 3.0]);
         assert_eq!((rows[1].peer, rows[1].figures.cpu_us), (Peer::Nginx, 70.0));
+    }
+
+    /// A round in which everything takes twice as long changes no ratio.
+    #[test]
+    fn ratios_are_those_of_each_round() {
+        let samples = [
+            sample(1, Peer::Hyper, 10.0, None),
+            sample(1, Peer::Runner, 8.0, None),
+            sample(2, Peer::Runner, 16.0, None),
+            sample(2, Peer::Hyper, 20.0, None),
+            sample(3, Peer::Hyper, 10.0, None),
+            sample(3, Peer::Runner, 9.0, None),
+        ];
+        let rows = medians(&[Scenario::Close], &[Peer::Hyper, Peer::Runner], &samples);
+        let ratios = [rows[0].ratios, rows[1].ratios];
+        assert_eq!(ratios.map(|it| it.cpu), [Some(1.0), Some(0.8)]);
+        assert_eq!(ratios.map(|it| it.pss), [None, None]);
+        let alone = medians(&[Scenario::Close], &[Peer::Runner], &samples[1..2]);
+        assert_eq!(alone[0].ratios, Ratios::default());
     }
 
     #[test]
     fn memory_that_was_hidden_once_is_unknown() {
-        let samples = [row(Peer::Hyper, 3.0, Some(1.0)), row(Peer::Hyper, 1.0, None)];
+        let samples = [sample(1, Peer::Hyper, 3.0, Some(1.0)), sample(2, Peer::Hyper, 1.0, None)];
         let rows = medians(&[Scenario::Close], &[Peer::Hyper], &samples);
         assert_eq!(rows[0].figures.pss_mib, None);
     }

@@ -1,23 +1,10 @@
-//! The programs that are compared: how each is started, asked and ended.
+//! The programs that are compared, and how each is started.
 
 use crate::Result;
-use crate::process::{self, Process};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-use tempfile::TempDir;
-
-/// From the start of a peer to its first answer, at most.
-const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// From the request to stop to the end of a peer, at most; then it is killed.
-const STOP_TIMEOUT: Duration = Duration::from_secs(3);
-/// Between two looks at something that has no descriptor to wait on.
-const POLL_INTERVAL: Duration = Duration::from_millis(5);
+use std::process::{Command, Stdio};
 
 /// A program that takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,56 +15,66 @@ pub(crate) enum Peer {
     Runner,
     /// Debian's nginx, answering by `return`.
     Nginx,
+    /// Debian's HAProxy, answering by `return` as well.
+    Haproxy,
+}
+
+/// What happens to a peer under load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Happening {
+    /// All workers are replaced.
+    Reload,
+    /// The program itself is, and with it all workers.
+    Upgrade,
 }
 
 impl Peer {
-    pub(crate) const ALL: [Self; 3] = [Self::Hyper, Self::Runner, Self::Nginx];
+    pub(crate) const ALL: [Self; 4] = [Self::Hyper, Self::Runner, Self::Nginx, Self::Haproxy];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Hyper => "hyper",
             Self::Runner => "runner",
             Self::Nginx => "nginx",
+            Self::Haproxy => "haproxy",
         }
     }
 
-    /// The signal to the master that replaces all workers; `None` when it has no workers.
-    pub(crate) fn reload_signal(self) -> Option<Signal> {
+    /// Whether its master starts another worker for one that was killed. That of HAProxy ends.
+    pub(crate) fn respawns(self) -> bool {
+        matches!(self, Self::Runner | Self::Nginx)
+    }
+
+    /// What can happen to it that replaces its workers.
+    pub(crate) fn happenings(self) -> &'static [Happening] {
         match self {
-            Self::Hyper => None,
-            Self::Runner => Some(Signal::SIGUSR2),
-            Self::Nginx => Some(Signal::SIGHUP),
+            Self::Hyper => &[],
+            Self::Runner | Self::Nginx => &Happening::ALL,
+            // Each of its reloads executes the program anew: they are one.
+            Self::Haproxy => &[Happening::Reload],
         }
     }
 
-    /// Starts it on a free port, on one core when `core` is given, and waits for its first answer.
-    pub(crate) fn start(self, workers: u32, core: Option<usize>) -> Result<Running> {
-        let folder = tempfile::tempdir()?;
-        let address = free_address()?;
-        let log = folder.path().join("output.log");
-        let mut command = self.command(workers, core, address, folder.path())?;
-        command.current_dir(folder.path()).stdin(Stdio::null());
-        command.stdout(File::create(&log)?).stderr(File::options().append(true).open(&log)?);
-        let child =
-            command.spawn().map_err(|error| format!("cannot start {command:?}: {error}"))?;
-        let mut running = Running { peer: self, child, address, folder };
-        running.await_answer()?;
-        Ok(running)
+    /// The file to execute.
+    pub(crate) fn program(self) -> Result<PathBuf> {
+        match self {
+            Self::Hyper => sibling("plain_hyper"),
+            Self::Runner => sibling("bench_server"),
+            Self::Nginx | Self::Haproxy => {
+                find(self.name()).ok_or_else(|| format!("{} is not installed", self.name()).into())
+            }
+        }
     }
 
-    fn command(
+    /// How it is started in a folder of its own.
+    pub(crate) fn command(
         self,
         workers: u32,
         core: Option<usize>,
         address: SocketAddr,
         folder: &Path,
     ) -> Result<Command> {
-        let program = match self {
-            Self::Hyper => sibling("plain_hyper")?,
-            Self::Runner => sibling("bench_server")?,
-            Self::Nginx => find_nginx().ok_or("nginx is not installed")?,
-        };
-        let mut command = pinned(&program, core);
+        let mut command = pinned(&self.program()?, core);
         match self {
             Self::Hyper => {
                 command.arg(address.to_string());
@@ -91,89 +88,47 @@ impl Peer {
                 fs::write(&config, nginx_config(folder, address, workers))?;
                 command.arg("-p").arg(folder).arg("-c").arg(config);
             }
+            Self::Haproxy => {
+                let config = folder.join("haproxy.cfg");
+                fs::write(&config, haproxy_config(folder, address, workers))?;
+                let control = format!("unix@{}/master.sock", folder.display());
+                command.args(["-W", "-S", &control, "-f"]).arg(config);
+            }
         }
+        let log = folder.join("output.log");
+        command.current_dir(folder).stdin(Stdio::null());
+        command.stdout(File::create(&log)?).stderr(File::options().append(true).open(&log)?);
         Ok(command)
     }
 }
 
-/// A started peer; dropping it ends it and all it started, and removes its files.
-pub(crate) struct Running {
-    peer: Peer,
-    child: Child,
-    pub(crate) address: SocketAddr,
-    folder: TempDir,
-}
+impl Happening {
+    pub(crate) const ALL: [Self; 2] = [Self::Reload, Self::Upgrade];
 
-impl Running {
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// The processes that the master has started itself.
-    pub(crate) fn workers(&self) -> Vec<Process> {
-        let mut processes = process::tree(self.pid());
-        processes.retain(|process| process.is_child_of(self.pid()));
-        processes
-    }
-
-    pub(crate) fn signal(&self, signal: Signal) -> Result {
-        Ok(kill(as_pid(self.pid()), signal)?)
-    }
-
-    /// The pid of the worker that answers a new connection.
-    pub(crate) fn ask_pid(&self, timeout: Duration) -> Result<u32> {
-        Ok(get(self.address, "/pid", timeout)?.trim().parse()?)
-    }
-
-    fn await_answer(&mut self) -> Result {
-        let deadline = Instant::now() + START_TIMEOUT;
-        loop {
-            let answer = get(self.address, "/", Duration::from_secs(1));
-            if answer.as_deref().is_ok_and(|body| body == "Hello, world!") {
-                return Ok(());
-            }
-            let reason = match self.child.try_wait()? {
-                Some(status) => format!("ended with {status}"),
-                None if Instant::now() > deadline => match answer {
-                    Ok(body) => format!("answered {body:?}"),
-                    Err(error) => format!("did not answer in {START_TIMEOUT:?}: {error}"),
-                },
-                None => {
-                    std::thread::sleep(POLL_INTERVAL);
-                    continue;
-                }
-            };
-            let log = fs::read_to_string(self.folder.path().join("output.log"))?;
-            return Err(format!("{} {reason}\n{log}", self.peer.name()).into());
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let started = process::tree(self.pid());
-        // The child is not waited for yet, so its pid cannot belong to anyone else.
-        let _ = self.signal(Signal::SIGTERM);
-        let deadline = Instant::now() + STOP_TIMEOUT;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
-            std::thread::sleep(POLL_INTERVAL);
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        for process in started.iter().filter(|process| process.is_alive()) {
-            let _ = kill(as_pid(process.pid), Signal::SIGKILL);
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Reload => "reload",
+            Self::Upgrade => "upgrade",
         }
     }
 }
 
 /// Those of `peers` that can run here; says which cannot.
 pub(crate) fn available(peers: &[Peer]) -> Vec<Peer> {
-    let (present, absent): (Vec<Peer>, Vec<Peer>) =
-        peers.iter().partition(|peer| **peer != Peer::Nginx || find_nginx().is_some());
-    if !absent.is_empty() {
-        eprintln!("skipped: nginx is not installed (on Debian: apt-get install nginx-light)");
-    }
-    present
+    let package = |peer: Peer| match peer {
+        Peer::Hyper | Peer::Runner => None,
+        Peer::Nginx => Some("nginx-light"),
+        Peer::Haproxy => Some("haproxy"),
+    };
+    let is_present = |peer: &Peer| {
+        let absent = package(*peer).filter(|_| peer.program().is_err());
+        if let Some(package) = absent {
+            let name = peer.name();
+            eprintln!("skipped: {name} is not installed (on Debian: apt-get install {package})");
+        }
+        absent.is_none()
+    };
+    peers.iter().copied().filter(is_present).collect()
 }
 
 /// Brings the programs beside this one up to date: `cargo run --bin compare` builds only `compare`.
@@ -212,23 +167,23 @@ pub(crate) fn sibling(name: &str) -> Result<PathBuf> {
     Err(format!("no `{}`; run `cargo build --release -p runner-bench`", path.display()).into())
 }
 
-/// Debian keeps nginx in a folder that is not on an ordinary user's path.
-fn find_nginx() -> Option<PathBuf> {
+/// Debian keeps servers in a folder that is not on an ordinary user's path.
+fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
-        .map(|folder| folder.join("nginx"))
+        .map(|folder| folder.join(name))
         .find(|file| file.is_file())
 }
 
+/// It goes into the background, for one that stays in the foreground cannot be upgraded.
 fn nginx_config(folder: &Path, address: SocketAddr, workers: u32) -> String {
     let folder = folder.display();
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("  {kind}_temp_path {folder}/{kind};\n"))
         .concat();
     format!(
-        r#"daemon off;
-worker_processes {workers};
+        r#"worker_processes {workers};
 pid {folder}/nginx.pid;
 error_log stderr error;
 events {{ worker_connections 4096; }}
@@ -246,42 +201,31 @@ http {{
     )
 }
 
-/// An address nobody listens on. It is free again when this returns, so somebody could still take
-/// it first; then the peer says so and the run ends.
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
-}
-
-/// The body of the answer to one request over a connection of its own.
-fn get(address: SocketAddr, path: &str, timeout: Duration) -> Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, timeout)?;
-    stream.set_read_timeout(Some(timeout))?;
-    stream.set_write_timeout(Some(timeout))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    parse_answer(&answer).map(str::to_owned).ok_or_else(|| format!("answered {answer:?}").into())
-}
-
-fn parse_answer(answer: &str) -> Option<&str> {
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    head.starts_with("HTTP/1.1 200 ").then_some(body)
-}
-
-fn as_pid(pid: u32) -> Pid {
-    Pid::from_raw(pid.cast_signed())
+/// It answers itself, and hands its sockets over to its successor. Without the last option of the
+/// frontend it closes idle connections when it is reloaded, as nginx does.
+fn haproxy_config(folder: &Path, address: SocketAddr, threads: u32) -> String {
+    let folder = folder.display();
+    format!(
+        r#"global
+  nbthread {threads}
+  maxconn 4096
+  stats socket {folder}/stats.sock mode 600 level admin expose-fd listeners
+defaults
+  mode http
+  timeout client 60s
+frontend hello
+  bind {address}
+  http-request return status 200 content-type text/plain lf-string "%pid" if {{ path /pid }}
+  http-request return status 200 content-type text/plain string "Hello, world!"
+  option idle-close-on-response
+"#
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_whole_200_is_an_answer() {
-        assert_eq!(parse_answer("HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody"), Some("body"));
-        assert_eq!(parse_answer("HTTP/1.1 503 No\r\nA: b\r\n\r\nbody"), None);
-        assert_eq!(parse_answer("HTTP/1.1 200 OK\r\nA: b\r\n"), None);
-    }
+    use std::net::Ipv4Addr;
 
     #[test]
     fn the_nginx_configuration_names_its_own_folder_only() {
@@ -290,5 +234,18 @@ mod tests {
         assert!(text.contains("worker_processes 3;"), "{text}");
         assert!(text.contains("listen 127.0.0.1:8123 reuseport;"), "{text}");
         assert_eq!(text.matches("_temp_path /folder/").count(), 5, "{text}");
+    }
+
+    #[test]
+    fn haproxy_answers_itself_and_hands_its_sockets_over() {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 8123));
+        let text = haproxy_config(Path::new("/folder"), address, 3);
+        for line in [
+            "nbthread 3",
+            "stats socket /folder/stats.sock mode 600 level admin expose-fd listeners",
+            "bind 127.0.0.1:8123",
+        ] {
+            assert!(text.lines().any(|it| it.trim() == line), "{text}");
+        }
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct Process {
     ticks: u64,
     /// When it started, in ticks after boot; tells it from a later process of the same pid.
     started: u64,
+    /// It has exited, and nobody has waited for it yet.
+    ended: bool,
 }
 
 impl Process {
@@ -54,9 +56,9 @@ impl Process {
         parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// Whether this process, and not another that has its pid by now, still exists.
+    /// Whether this process, and not another that has its pid by now, still runs.
     pub(crate) fn is_alive(&self) -> bool {
-        Self::read(self.pid).is_some_and(|now| now.started == self.started)
+        Self::read(self.pid).is_some_and(|now| now.started == self.started && !now.ended)
     }
 
     /// Whether `root` started it.
@@ -93,6 +95,7 @@ fn parse_stat(text: &str) -> Option<Process> {
         parent: fields.get(1)?.parse().ok()?,
         ticks: number(11)? + number(12)? + number(13)? + number(14)?,
         started: number(19)?,
+        ended: fields.first() == Some(&"Z"),
     })
 }
 
@@ -107,13 +110,13 @@ mod tests {
     use super::*;
 
     fn process(pid: u32, parent: u32) -> Process {
-        Process { pid, parent, ticks: 0, started: 0 }
+        Process { pid, parent, ticks: 0, started: 0, ended: false }
     }
 
     #[test]
     fn a_name_full_of_parentheses_does_not_shift_the_fields() {
         let text = "7 (a) R (b) S 3 7 7 0 -1 4194560 100 0 0 0 11 12 13 14 20 0 1 0 555 0 0";
-        let expected = Process { pid: 7, parent: 3, ticks: 50, started: 555 };
+        let expected = Process { pid: 7, parent: 3, ticks: 50, started: 555, ended: false };
         assert_eq!(parse_stat(text), Some(expected));
     }
 

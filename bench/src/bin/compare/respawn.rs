@@ -1,7 +1,8 @@
 //! The time from the death of a worker to the first answer of its successor.
 
 use crate::cli::Options;
-use crate::peer::{Peer, Running};
+use crate::peer::Peer;
+use crate::running::Running;
 use crate::{Interrupt, Result};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -28,9 +29,9 @@ pub(crate) fn run(
     interrupt: &Interrupt,
 ) -> Result<Vec<Respawns>> {
     let mut results = Vec::new();
-    for &peer in peers.iter().filter(|peer| peer.reload_signal().is_some()) {
+    for &peer in peers.iter().filter(|peer| peer.respawns()) {
         eprintln!("{}: {} kills, {:?} apart", peer.name(), options.count, options.pause);
-        let server = peer.start(WORKERS, None)?;
+        let server = Running::start(peer, WORKERS, None)?;
         let mut times = Vec::new();
         for _ in 0..options.count {
             interrupt.check()?;

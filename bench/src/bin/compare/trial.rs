@@ -3,7 +3,7 @@
 use crate::cli::Options;
 use crate::figure::Figure;
 use crate::peer::sibling;
-use crate::{Interrupt, Result, crash_loop, hang, heap, kills, start};
+use crate::{Interrupt, Result, crash_loop, hang, heap, kills, restart_one, start};
 use nix::sys::signal::Signal;
 use runner_tests::{Program, Start, Worker, children_of};
 use std::time::{Duration, Instant};
@@ -18,6 +18,8 @@ const LOOK_INTERVAL: Duration = Duration::from_micros(100);
 pub(crate) enum Trial {
     /// Workers that are killed under load.
     Kills,
+    /// Workers that are replaced in good order, without a pause.
+    RestartOne,
     /// Workers that abort at their start.
     CrashLoop,
     /// The time until many workers are READY, and their memory.
@@ -32,6 +34,7 @@ impl Trial {
     pub(crate) fn run(self, options: &Options, interrupt: &Interrupt) -> Result<Vec<Figure>> {
         match self {
             Self::Kills => kills::run(options, interrupt),
+            Self::RestartOne => restart_one::run(options, interrupt),
             Self::CrashLoop => crash_loop::run(options, interrupt),
             Self::Start => start::run(options, interrupt),
             Self::Heap => heap::run(options, interrupt),

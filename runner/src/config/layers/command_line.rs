@@ -15,6 +15,13 @@ pub(crate) struct Override {
     pub(crate) value: OsString,
 }
 
+impl Override {
+    /// What the verb `start` means.
+    pub(crate) fn daemonize() -> Self {
+        Self { name: "--master.daemonize".to_owned(), value: "true".into() }
+    }
+}
+
 pub(super) fn read(overrides: &[Override], layers: &mut Layers, errors: &mut ConfigErrors) {
     for Override { name, value } in overrides {
         let origin = Origin::CommandLine(name.clone());

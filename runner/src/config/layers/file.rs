@@ -6,9 +6,10 @@ use crate::config::section::Setting;
 use crate::config::suggest::suggestion;
 use crate::config::value::Raw;
 use crate::config::{ConfigErrors, Origin, Sources};
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -16,9 +17,19 @@ use toml::de::{DeTable, DeValue};
 /// The file in the start directory that is read when the command line names none.
 const DEFAULT: &str = "runner.toml";
 
+/// The longest file in bytes.
+const SIZE_MAX: u64 = 1 << 20;
+
+/// Its name, if it is there.
+pub(crate) fn default_file(directory: &Path) -> Option<PathBuf> {
+    directory.join(DEFAULT).exists().then(|| DEFAULT.into())
+}
+
 pub(super) fn read(sources: &Sources, layers: &mut Layers, errors: &mut ConfigErrors) {
     let path = sources.file.as_deref().unwrap_or(Path::new(DEFAULT));
-    let text = match std::fs::read_to_string(sources.context.directory.join(path)) {
+    let given = sources.text.clone().map(Ok);
+    let read = || text(&sources.context.directory.join(path), sources.again);
+    let text = match given.unwrap_or_else(read) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound && sources.file.is_none() => return,
         Err(error) => {
@@ -28,6 +39,20 @@ pub(super) fn read(sources: &Sources, layers: &mut Layers, errors: &mut ConfigEr
     };
     let source = Source { path: path.into(), text: &text };
     source.read(layers, errors);
+}
+
+/// The contents of the file. The second time it must be a real one: in a pipe there would be
+/// nothing, or it would be waited for.
+fn text(path: &Path, again: bool) -> io::Result<String> {
+    if again && !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file, and cannot be read once more"));
+    }
+    let mut text = String::new();
+    File::open(path)?.take(SIZE_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > SIZE_MAX {
+        return Err(io::Error::other(format!("it has more than {SIZE_MAX} bytes")));
+    }
+    Ok(text)
 }
 
 struct Source<'a> {

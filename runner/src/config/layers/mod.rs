@@ -5,6 +5,7 @@ mod environment;
 mod file;
 
 pub(crate) use command_line::Override;
+pub(super) use file::default_file;
 
 use super::section::Setting;
 use super::suggest::suggestion;

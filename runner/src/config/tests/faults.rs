@@ -104,39 +104,6 @@ fn files_with_errors() {
             "server.echo.bind: expected an address such as \"127.0.0.1:8080\" or a list of them, got 9502 (from runner.toml:2:8)",
         ),
         (
-            "[server.echo]\nbind = [\"127.0.0.1:1\", \"127.0.0.1:1\"]",
-            "server.echo.bind: `127.0.0.1:1` stands in the list twice (from runner.toml:2:8)",
-        ),
-        (
-            "[server.echo]\nbind = \"127.0.0.1:9501\"",
-            "server.http_server.bind: `127.0.0.1:9501` is bound by `server.echo` too, from runner.toml:2:8 (declared at PLACE)",
-        ),
-        (
-            "[server.echo]\nbind = \"0.0.0.0:9501\"",
-            "server.http_server.bind: `127.0.0.1:9501` cannot be had beside `0.0.0.0:9501` of `server.echo`, from runner.toml:2:8 (declared at PLACE)",
-        ),
-        (
-            "[server.echo]\nbind = [\"0.0.0.0:1\", \"127.0.0.1:1\"]",
-            "server.echo.bind: `127.0.0.1:1` and `0.0.0.0:1` cannot both be had; leave one of them out (from runner.toml:2:8)",
-        ),
-        (
-            "[server.echo]\nbind = [\"fd:3\", \"@a\"]\n[server.http_server]\nbind = [\"@a\", \"fd:3\"]",
-            "server.http_server.bind: `@a` is bound by `server.echo` too, from runner.toml:2:8 (from runner.toml:4:8)\n\
-             server.http_server.bind: `fd:3` is bound by `server.echo` too, from runner.toml:2:8 (from runner.toml:4:8)",
-        ),
-        (
-            "[server.echo]\nv6only = false",
-            "server.echo.v6only: has no effect without an IPv6 address, and `bind` has none, declared at PLACE (from runner.toml:2:10)",
-        ),
-        (
-            "[server.echo]\nowner = \"root\"",
-            "server.echo.owner: has no effect without a unix socket, and `bind` has none, declared at PLACE (from runner.toml:2:9)",
-        ),
-        (
-            "[server.echo]\nmode = \"1000\"",
-            "server.echo.mode: expected at most 777, got 1000 (from runner.toml:2:8)",
-        ),
-        (
             "[server.echo]\nkeep_alive = \"60s\"",
             "server.echo.keep_alive: applies to http servers only (from runner.toml:2:14)",
         ),
@@ -223,6 +190,47 @@ fn files_with_errors() {
 }
 
 #[test]
+fn addresses_with_errors() {
+    for (text, expected) in [
+        (
+            "[server.echo]\nbind = [\"127.0.0.1:1\", \"127.0.0.1:1\"]",
+            "server.echo.bind: `127.0.0.1:1` stands in the list twice (from runner.toml:2:8)",
+        ),
+        (
+            "[server.echo]\nbind = \"127.0.0.1:9501\"",
+            "server.http_server.bind: `127.0.0.1:9501` is bound by `server.echo` too, from runner.toml:2:8 (declared at PLACE)",
+        ),
+        (
+            "[server.echo]\nbind = \"0.0.0.0:9501\"",
+            "server.http_server.bind: `127.0.0.1:9501` cannot be had beside `0.0.0.0:9501` of `server.echo`, from runner.toml:2:8 (declared at PLACE)",
+        ),
+        (
+            "[server.echo]\nbind = [\"0.0.0.0:1\", \"127.0.0.1:1\"]",
+            "server.echo.bind: `127.0.0.1:1` and `0.0.0.0:1` cannot both be had; leave one of them out (from runner.toml:2:8)",
+        ),
+        (
+            "[server.echo]\nbind = [\"fd:3\", \"@a\"]\n[server.http_server]\nbind = [\"@a\", \"fd:3\"]",
+            "server.http_server.bind: `@a` is bound by `server.echo` too, from runner.toml:2:8 (from runner.toml:4:8)\n\
+             server.http_server.bind: `fd:3` is bound by `server.echo` too, from runner.toml:2:8 (from runner.toml:4:8)",
+        ),
+        (
+            "[server.echo]\nv6only = false",
+            "server.echo.v6only: has no effect without an IPv6 address, and `bind` has none, declared at PLACE (from runner.toml:2:10)",
+        ),
+        (
+            "[server.echo]\nowner = \"root\"",
+            "server.echo.owner: has no effect without a unix socket, and `bind` has none, declared at PLACE (from runner.toml:2:9)",
+        ),
+        (
+            "[server.echo]\nmode = \"1000\"",
+            "server.echo.mode: expected at most 777, got 1000 (from runner.toml:2:8)",
+        ),
+    ] {
+        assert_eq!(two_servers().file(text).errors(), expected, "{text}");
+    }
+}
+
+#[test]
 fn malformed_files_are_one_error() {
     for (text, place) in [
         ("[master]\numask = ", "runner.toml:2:9: "),
@@ -284,12 +292,14 @@ fn text_that_is_not_unicode_is_an_error() {
     name.push(0xff);
     let sources = Sources {
         file: None,
+        text: None,
         environment: vec![
             ("RUNNER_MASTER__UMASK".into(), bytes.clone()),
             (OsString::from_vec(name), "1".into()),
         ],
         overrides: vec![Override { name: "--master.umask".to_owned(), value: bytes }],
         context,
+        again: false,
     };
     let declared =
         Declared { master: &MasterOptions::default(), place: place(), servers: Vec::new() };

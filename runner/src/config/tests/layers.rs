@@ -305,3 +305,45 @@ fn defaults_are_shown_as_they_are_documented() {
         }
     }
 }
+
+/// While the program runs, a file that is gone or no file is a mistake, and not all the defaults
+/// (P60).
+#[test]
+fn a_file_that_is_read_once_more_must_be_one() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut setup = two_servers();
+    let fifo = directory.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("made");
+    setup.again = true;
+    for (file, expected) in [
+        (
+            "fifo",
+            "fifo: cannot read the configuration: it is no regular file, and cannot be read once more",
+        ),
+        (
+            "/dev/null",
+            "/dev/null: cannot read the configuration: it is no regular file, and cannot be read once more",
+        ),
+        (
+            "runner.toml",
+            "runner.toml: cannot read the configuration: No such file or directory (os error 2)",
+        ),
+    ] {
+        let errors = setup.load_in(directory.path(), Some(file)).expect_err("an error");
+        assert_eq!(errors.to_string(), expected);
+    }
+    setup.load_in(directory.path(), None).expect("there never was a file");
+}
+
+#[test]
+fn a_file_has_a_limit() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("runner.toml");
+    let setup = two_servers();
+    std::fs::write(&path, "#".repeat(1 << 20)).expect("written");
+    setup.load_in(directory.path(), None).expect("valid");
+    std::fs::write(&path, "#".repeat((1 << 20) + 1)).expect("written");
+    let errors = setup.load_in(directory.path(), None).expect_err("an error");
+    let expected = "runner.toml: cannot read the configuration: it has more than 1048576 bytes";
+    assert_eq!(errors.to_string(), expected);
+}

@@ -1,5 +1,6 @@
 //! Programs, layers, and what comes of them.
 
+mod difference;
 mod faults;
 mod layers;
 mod noise;
@@ -21,6 +22,8 @@ struct Setup {
     environment: Vec<String>,
     /// `--NAME=VALUE`.
     command_line: Vec<String>,
+    /// Whether they are read once more.
+    again: bool,
 }
 
 impl Setup {
@@ -71,6 +74,7 @@ impl Setup {
         let overrides = self.command_line.iter().map(pair);
         let sources = Sources {
             file: file.map(PathBuf::from),
+            text: None,
             environment: variables.map(|(name, value)| (name.into(), value)).collect(),
             overrides: overrides.map(|(name, value)| Override { name, value }).collect(),
             context: Context {
@@ -78,6 +82,7 @@ impl Setup {
                 program: "demo".to_owned(),
                 cores: 8,
             },
+            again: self.again,
         };
         load(&declared, &sources)
     }
