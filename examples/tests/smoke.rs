@@ -5,6 +5,8 @@ use runner_tests::{Program, Start, connect, eventually, get, proc_status};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 
 /// Prepares an example whose servers listen on ports that the kernel picks.
 fn example(executable: &str, servers: &[&str]) -> Start {
@@ -139,6 +141,28 @@ fn tcp_echo_greets_echoes_and_says_goodbye() {
     let mut farewell = String::new();
     stream.read_to_string(&mut farewell).expect("a farewell");
     assert!(farewell.ends_with("closing\n"), "{farewell}");
+}
+
+#[test]
+fn unix_socket_serves_at_both_addresses() {
+    let mut program = Program::new(env!("CARGO_BIN_EXE_unix_socket"))
+        .env("RUNNER_SERVER_LOCAL__BIND", "127.0.0.1:0,./unix_socket.sock")
+        .spawn()
+        .ready();
+    let path = program.directory().join("unix_socket.sock");
+    let mode = fs::metadata(&path).expect("a socket").permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    let reply = get(program.address("local"), "/").expect("an answer");
+    assert!(reply.text().starts_with("hello, 127.0.0.1:"), "{}", reply.text());
+
+    let mut stream = UnixStream::connect(&path).expect("a connection");
+    let request = "GET / HTTP/1.1\r\nHost: local\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("to send");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.ends_with("\r\n\r\nhello, neighbour\n"), "{answer}");
+    stop(&mut program);
+    assert!(!path.exists());
 }
 
 #[test]

@@ -95,11 +95,13 @@ impl Web {
                 let pid = std::process::id();
                 format!("{pid} {} {}\n", worker.slot(), worker.generation()).into_response()
             }
-            "/pattern" => {
-                let header = [("identity", identity(worker).to_string())];
-                (header, pattern(usize::try_from(number(query))?)).into_response()
-            }
-            "/ready" => format!("{}\n", worker.is_ready()).into_response(),
+            "/pattern" => patterned(worker, usize::try_from(number(query))?),
+            "/ready" => format!(
+                "{}
+",
+                worker.is_ready()
+            )
+            .into_response(),
             "/slow" => {
                 sleep(Duration::from_millis(number(query))).await;
                 "slow\n".into_response()
@@ -257,6 +259,12 @@ impl Echo {
     async fn connect_full(&self, conn: &Conn) -> Result<()> {
         Ok(conn.send("full").await?)
     }
+}
+
+/// An answer that can be checked, and that says who gives it.
+fn patterned(worker: &Worker, length: usize) -> http::Response {
+    let header = [("identity", identity(worker).to_string())];
+    http::IntoResponse::into_response((header, pattern(length)))
 }
 
 /// What a client can know of the worker that answers it.

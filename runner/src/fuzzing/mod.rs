@@ -17,6 +17,11 @@ pub use control::control;
 pub use hand_over::hand_over;
 pub use pid_file::pid_file;
 
+/// A text that a supervisor hands over to another one.
+pub fn ledger(data: &[u8]) {
+    crate::supervisor::fuzz_ledger(data);
+}
+
 /// A program of events for the supervisor, in a simulated world that checks the invariants.
 pub fn supervisor(data: &[u8]) {
     crate::supervisor::fuzz(data);

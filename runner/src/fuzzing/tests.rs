@@ -12,6 +12,11 @@ fn the_supervisor_keeps_its_invariants() {
 }
 
 #[test]
+fn a_ledger_may_say_anything() {
+    check("ledger", ledger);
+}
+
+#[test]
 fn the_pid_file_may_say_anything() {
     check("pid_file", pid_file);
 }

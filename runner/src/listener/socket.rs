@@ -25,6 +25,7 @@ impl Listener {
     }
 
     /// Where it listens.
+    #[cfg(test)]
     pub(crate) fn address(&self) -> io::Result<Address> {
         self.socket.local_addr().map(|address| address_of(&address))
     }

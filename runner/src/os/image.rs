@@ -88,7 +88,8 @@ fn path_of_this_process(called: Option<&OsStr>, directory: &Path) -> io::Result<
         return real();
     };
     let path = if called.as_bytes().contains(&b'/') {
-        directory.join(called)
+        // Without any `.` in it.
+        directory.join(called).components().collect()
     } else {
         let directories = env::var_os("PATH").unwrap_or_default();
         let mut paths = env::split_paths(&directories).map(|directory| directory.join(called));
@@ -151,7 +152,7 @@ mod tests {
         std::os::unix::fs::symlink(env::current_exe().unwrap(), &link).unwrap();
         let called = Some(OsStr::new("./program"));
         let path = path_of_this_process(called, directory.path()).unwrap();
-        assert_eq!(path, directory.path().join("./program"));
+        assert_eq!(path, directory.path().join("program"));
         let file = open_path(&link).unwrap();
         let image = Image::adopt(file, vec![b"program".to_vec()], path);
         fs::remove_file(&link).unwrap();

@@ -108,7 +108,7 @@ pub(crate) use ledger::Ledger;
 pub(crate) use settings::{ServerSettings, Settings};
 pub(crate) use status::{ServerStatus, Stage, State, WorkerStatus};
 #[cfg(any(test, fuzzing))]
-pub(crate) use world::fuzz;
+pub(crate) use world::{fuzz, fuzz_ledger};
 
 use action::Actions;
 use backoff::Jitter;

@@ -30,7 +30,9 @@ fn a_path_is_served_and_removed() {
         program.signal(Signal::SIGUSR2);
         program.wait_for("reload finished");
         assert_eq!(unix_listener(&path), inode);
-        assert!(get_at(&path, "/who").ends_with(" 2\n"), "the new generation answers");
+        eventually("the new generation answers", || {
+            get_at(&path, "/who").ends_with(" 2\n").then_some(())
+        });
         assert_eq!(program.stop(stop).code, Some(0));
         assert!(!path.exists());
     }

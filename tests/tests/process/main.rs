@@ -39,6 +39,7 @@ mod sharing;
 mod start_stop;
 mod stdio;
 mod steering;
+mod upgrade;
 mod verbs;
 mod workers;
 

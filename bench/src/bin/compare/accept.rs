@@ -58,7 +58,7 @@ pub(crate) fn run(options: &Options, interrupt: &Interrupt) -> Result<Vec<Pair>>
         for clients in CLIENTS {
             let setting = Setting { program: "bench_server", workers: WORKERS, clients, usage };
             let [slots, shared] = both(setting, options, interrupt)?;
-            let what = format!("{}, {clients} clients", usage.name());
+            let what = format!("{}, {clients} at a time", usage.name());
             pairs.push(pair(format!("{what}: CPU by request"), "µs", &slots, &shared, |run| {
                 run.cpu_us
             }));
@@ -75,7 +75,8 @@ pub(crate) fn run(options: &Options, interrupt: &Interrupt) -> Result<Vec<Pair>>
             let setting = Setting { program: "uneven_server", workers: WORKERS, clients, usage };
             let [slots, shared] = both(setting, options, interrupt)?;
             for (name, part) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
-                let what = format!("{}, {clients} clients, one worker busy: {name}", usage.name());
+                let what =
+                    format!("{}, {clients} at a time, one worker busy: {name}", usage.name());
                 pairs.push(pair(what, "ms", &slots, &shared, |run| run.latency_ms(part)));
             }
         }
@@ -137,7 +138,7 @@ fn both(setting: Setting, options: &Options, interrupt: &Interrupt) -> Result<[V
         for (mode, runs) in MODES.iter().zip(&mut runs) {
             interrupt.check()?;
             let Setting { program, clients, usage, .. } = setting;
-            eprintln!("{program}, {mode}: {}, {clients} clients", usage.name());
+            eprintln!("{program}, {mode}: {}, {clients} at a time", usage.name());
             runs.push(setting.measure(mode, options.duration)?);
         }
     }
@@ -147,7 +148,7 @@ fn both(setting: Setting, options: &Options, interrupt: &Interrupt) -> Result<[V
 impl Setting {
     fn measure(self, mode: &str, duration: Duration) -> Result<Run> {
         let program = Program::new(sibling(self.program)?)
-            .args(&["start", &format!("--server.hello.accept={mode}")])
+            .args(&["run", &format!("--server.hello.accept={mode}")])
             .env("RUNNER_SERVER_HELLO__BIND", "127.0.0.1:0")
             .env("RUNNER_SERVER_HELLO__WORKERS", &self.workers.to_string())
             .spawn()

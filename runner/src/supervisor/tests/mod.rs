@@ -18,6 +18,9 @@
 //! scale +1              all servers get one worker more; `scale 4`: so many
 //! configure 1 4 drain=9s
 //!                       server 1 is another one from now on, of 4 workers with these options
+//! upgrade               the supervisor is written down and read again
+//! upgrade same, gone, 2 the new program has no second server, and has another one of 2 workers
+//! roll back 2           the new program has failed, whose reload had this generation
 //! late 30s              time passes in which nobody looks at the clock
 //! workers               shows all processes
 //! ```
@@ -36,15 +39,19 @@ mod escalation;
 mod exhaustive;
 mod health;
 mod lame_duck;
+mod ledger;
 mod mistakes;
 mod properties;
 mod recycle;
 mod reload;
 mod reload_only;
 mod restart;
+mod roll_back;
 mod scale;
 mod start;
 mod stop;
+mod upgrade;
+mod upgrade_changes;
 
 /// Plays the script and compares what is done with what the script says.
 #[track_caller]
@@ -67,6 +74,7 @@ fn indent(line: &str) -> usize {
 #[derive(Default)]
 struct Stage {
     supervisor: Option<Supervisor>,
+    servers: Vec<ServerSettings>,
     now: Time,
     forked: i32,
     forks: Forks,
@@ -134,8 +142,15 @@ impl Stage {
                 self.tell(Event::Command(Command::Scale { server: None, to }));
             }
             "configure" => {
+                let (now, index) = (self.now, noun.parse().unwrap());
+                self.servers[index] = server(detail);
+                self.supervisor().configure(now, index, server(detail));
+                self.act("");
+            }
+            "upgrade" => self.upgrade(rest),
+            "roll" => {
                 let now = self.now;
-                self.supervisor().configure(now, noun.parse().unwrap(), server(detail));
+                self.supervisor().roll_back(now, detail.parse().unwrap());
                 self.act("");
             }
             "late" => {
@@ -159,9 +174,29 @@ impl Stage {
     }
 
     fn begin(&mut self, servers: &[ServerSettings]) {
-        let settings =
-            Settings { jitter_percent: 0, drain_margin: Time::from_secs(1), ..Settings::default() };
-        self.supervisor = Some(Supervisor::new(self.now, settings, servers));
+        self.servers = servers.to_vec();
+        self.supervisor = Some(Supervisor::new(self.now, settings(), servers));
+        self.act("");
+    }
+
+    /// Without any text all is the same.
+    fn upgrade(&mut self, text: &str) {
+        let Ledger { servers, newest, .. } = handed_over(&self.supervisor().ledger());
+        let mut ledgers = servers.into_iter();
+        let mut texts = text.split_terminator(", ");
+        let mut adopted = Vec::new();
+        while adopted.len() < self.servers.len().max(text.split_terminator(", ").count()) {
+            let (text, before) = (texts.next(), self.servers.get(adopted.len()));
+            let settings = match (text, before) {
+                (None | Some("same" | "gone"), before) => before.unwrap().clone(),
+                (Some(text), _) => server(text),
+            };
+            let removed = text == Some("gone");
+            adopted.push(Adopted { settings, ledger: ledgers.next(), removed });
+        }
+        self.servers = adopted.iter().map(|server| server.settings.clone()).collect();
+        let adopted = Supervisor::adopt(self.now, settings(), adopted, newest);
+        self.supervisor = Some(adopted.expect("what was written"));
         self.act("");
     }
 
@@ -241,6 +276,16 @@ impl Stage {
             writeln!(self.seen, "    {} {pid} {state:?}", place(slot, generation)).unwrap();
         }
     }
+}
+
+fn settings() -> Settings {
+    Settings { jitter_percent: 0, drain_margin: Time::from_secs(1), ..Settings::default() }
+}
+
+/// What another program reads.
+fn handed_over(ledger: &Ledger) -> Ledger {
+    let text = serde_json::to_string(ledger).expect("written");
+    serde_json::from_str(&text).expect("read")
 }
 
 /// All processes, and the slots that wait for one.

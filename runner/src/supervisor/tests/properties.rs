@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::supervisor::world::plan::{GRACEFUL, Plan, Step, WINDOW, ending, patient, server};
+use crate::supervisor::world::plan::{
+    Change, GRACEFUL, Plan, Step, WINDOW, ending, patient, server,
+};
 use crate::supervisor::world::{ORIGIN, World};
 
 fn any_server() -> impl Strategy<Value = ServerSettings> {
@@ -12,6 +14,15 @@ fn any_server() -> impl Strategy<Value = ServerSettings> {
         server(|below| choices.next().map_or(0, |choice| choice % below))
     });
     prop_oneof![1 => (0..6_u32).prop_map(patient), 2 => any_server]
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        Just(Change::Nothing),
+        (any::<usize>(), any_server()).prop_map(|(pick, server)| Change::Other(pick, server)),
+        any_server().prop_map(Change::New),
+        any::<usize>().prop_map(Change::Gone),
+    ]
 }
 
 fn plan(commands: BoxedStrategy<Command>) -> impl Strategy<Value = Plan> {
@@ -32,6 +43,9 @@ fn plan(commands: BoxedStrategy<Command>) -> impl Strategy<Value = Plan> {
         4 => commands.clone().prop_map(Step::Command),
         2 => (commands.clone(), commands).prop_map(|(one, two)| Step::Commands(one, two)),
         1 => (pick, any_server()).prop_map(|(pick, server)| Step::Configure(pick, server)),
+        1 => change().prop_map(Step::Upgrade),
+        1 => Just(Step::HandOver),
+        1 => Just(Step::RollBack),
         1 => (0..20_000_u64).prop_map(Step::Late),
         1 => (0..100_000_u64).prop_map(Step::Standstill),
         1 => Just(Step::Strangers),
@@ -95,6 +109,28 @@ proptest! {
             prop_assert!(world.witness.last_reload_succeeded());
             world.check_whole();
         }
+    }
+
+    /// Without jitter, which begins anew, and without vitals, which are looked at soon after it.
+    #[test]
+    fn a_supervisor_goes_on_as_the_one_before_would_have(plan in plan(changes())) {
+        let settings = Settings { jitter_percent: 0, ..Settings::default() };
+        let servers: Vec<_> = plan.servers.iter().map(|server| patient(server.workers)).collect();
+        let mut one = World::new(settings, &servers, plan.manners);
+        let mut many = one.clone();
+        let brings_vitals = |step: &Step| matches!(step, Step::Configure(..) | Step::Upgrade(_));
+        let passes_unseen = |step: &Step| matches!(step, Step::Late(_) | Step::Standstill(_));
+        for step in plan.steps {
+            if !brings_vitals(&step) && !passes_unseen(&step) {
+                one.step(step.clone());
+                many.step(step);
+                many.hand_over();
+            }
+        }
+        let shown = |world: &World| -> Vec<_> {
+            world.done.iter().map(|(at, action)| format!("{at:?} {}", Shown(action))).collect()
+        };
+        prop_assert_eq!(shown(&one), shown(&many));
     }
 
     #[test]

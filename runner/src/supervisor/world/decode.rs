@@ -1,8 +1,8 @@
 //! From arbitrary bytes to a program of the simulated world.
 
-use super::plan::{self, Plan, Step};
+use super::plan::{self, Change, Plan, Step};
 use super::{GRACEFUL, WINDOW, World};
-use crate::supervisor::{Command, Load, Scale, Stop, Time};
+use crate::supervisor::{Command, Load, Scale, ServerSettings, Stop, Time};
 
 /// The longest program: a fuzzer would spend its time with ever longer ones.
 const MOST_STEPS: usize = 200;
@@ -43,7 +43,7 @@ impl Bytes<'_> {
     fn plan(&mut self) -> Plan {
         let started = self.below(4) != 0;
         let servers = 1 + self.below(3);
-        let servers = (0..servers).map(|_| plan::server(|end| self.below(end))).collect();
+        let servers = (0..servers).map(|_| self.server()).collect();
         let manners = 1 + self.below(4);
         let manners = (0..manners).map(|_| self.manner()).collect();
         let mut steps = Vec::new();
@@ -53,13 +53,26 @@ impl Bytes<'_> {
         Plan { servers, started, steps, manners }
     }
 
+    fn server(&mut self) -> ServerSettings {
+        plan::server(|end| self.below(end))
+    }
+
+    fn change(&mut self) -> Change {
+        match self.below(4) {
+            0 => Change::Nothing,
+            1 => Change::Other(self.pick(), self.server()),
+            2 => Change::New(self.server()),
+            _ => Change::Gone(self.pick()),
+        }
+    }
+
     fn manner(&mut self) -> Option<u64> {
         let millis = self.millis(20);
         (millis < 5000).then_some(millis)
     }
 
     fn step(&mut self) -> Step {
-        match self.below(21) {
+        match self.below(24) {
             0..=3 => Step::Pass(self.millis(20)),
             4 => Step::Pass(self.millis(200)),
             5..=8 => Step::Ready(self.pick()),
@@ -74,7 +87,10 @@ impl Bytes<'_> {
             17 => Step::Commands(self.command(), self.command()),
             18 => Step::Late(self.millis(100)),
             19 => Step::Standstill(self.millis(400)),
-            _ => Step::Configure(self.pick(), plan::server(|end| self.below(end))),
+            20 => Step::Configure(self.pick(), self.server()),
+            21 => Step::Upgrade(self.change()),
+            22 => Step::HandOver,
+            _ => Step::RollBack,
         }
     }
 

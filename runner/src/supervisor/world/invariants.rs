@@ -49,6 +49,17 @@ impl Witness {
         }
     }
 
+    /// There is one more server.
+    pub(super) fn extend(&mut self) {
+        self.aborted.push(0);
+        self.targets.push((u32::MAX, 0));
+    }
+
+    /// Every slot may be filled at once.
+    pub(super) fn forget_forks(&mut self) {
+        self.forks.clear();
+    }
+
     pub(super) fn begin(&mut self, harsh: bool, supervisor: &Supervisor) {
         self.harsh = harsh;
         self.aborted.fill(0);
@@ -64,11 +75,13 @@ impl Witness {
     }
 
     pub(super) fn asked(&mut self, command: &Command, supervisor: &Supervisor) {
-        self.forks.clear();
+        self.forget_forks();
+        let reloadable =
+            |it: &usize| supervisor.servers.get(*it).is_some_and(|server| server.is_reloadable());
         let is_reload = match command {
             Command::Reload => true,
             Command::ReloadOnly(servers) => {
-                supervisor.mode.forks() && servers.iter().any(|it| *it < self.targets.len())
+                supervisor.mode.forks() && servers.iter().any(reloadable)
             }
             _ => false,
         };
@@ -180,9 +193,14 @@ impl World {
     }
 
     fn check_status(&self) {
-        for (settings, server) in self.servers.iter().zip(self.supervisor.status()) {
-            let (least, most) = settings.bounds;
-            assert!((least..=most).contains(&server.target), "{} workers", server.target);
+        for (index, server) in self.supervisor.status().enumerate() {
+            let removed = self.removed.contains(&index);
+            let (least, most) = self.servers[index].bounds;
+            assert!(
+                removed || (least..=most).contains(&server.target),
+                "{} workers",
+                server.target
+            );
             for worker in &server.workers {
                 let empty = matches!(worker.state, State::BackOff { .. } | State::Failed { .. });
                 assert_eq!(empty, worker.pid.is_none(), "{worker:?}");
@@ -207,6 +225,8 @@ impl World {
 
     pub(super) fn check_fork(&mut self, slot: SlotId, generation: Generation) {
         assert!(!self.stopping, "a fork after the stop");
+        assert!(0 < generation, "a fork for {slot:?} before the reload");
+        assert!(!self.removed.contains(&slot.server), "a fork for {slot:?}, which is gone");
         assert!(slot.slot < self.target(slot.server), "a fork for {slot:?}, which nobody wants");
         let in_slot = |it: &&Process| it.slot == slot && it.stays();
         let holder = self.processes.values().find(in_slot);
@@ -262,7 +282,8 @@ impl World {
         for (index, (server, status)) in
             self.servers.iter().zip(self.supervisor.status()).enumerate()
         {
-            assert!(!status.degraded, "{status:?}");
+            assert!(!status.degraded || self.removed.contains(&index), "{status:?}");
+            assert!(status.target == 0 || !self.removed.contains(&index), "{status:?} is gone");
             let processes = self.processes.values().filter(|it| it.slot.server == index);
             let (serving, others): (Vec<_>, Vec<_>) = processes.partition(|it| it.serves());
             let right =

@@ -4,14 +4,17 @@
 
 mod decode;
 mod invariants;
+mod ledger;
 pub(super) mod plan;
 mod process;
+mod upgrade;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 pub(crate) use decode::fuzz;
 use invariants::Witness;
+pub(crate) use ledger::fuzz_ledger;
 use plan::{GRACEFUL, HEARTBEAT, Plan, Step, WINDOW};
 use process::{Process, Standstills};
 
@@ -24,6 +27,11 @@ pub(super) struct World {
     pub(super) now: Time,
     pub(super) processes: BTreeMap<i32, Process>,
     servers: Vec<ServerSettings>,
+    /// What some of them are once a reload has succeeded.
+    upcoming: BTreeMap<usize, ServerSettings>,
+    /// Those that the program has no more.
+    removed: BTreeSet<usize>,
+    settings: Settings,
     manners: Vec<Option<u64>>,
     /// What is answered; without it no server has reason to grow or to shrink.
     load: Option<Load>,
@@ -56,7 +64,10 @@ impl World {
     ) -> Self {
         let mut world = Self {
             now: ORIGIN,
-            supervisor: Supervisor::new(ORIGIN, settings, servers),
+            supervisor: Supervisor::new(ORIGIN, settings.clone(), servers),
+            settings,
+            upcoming: BTreeMap::new(),
+            removed: BTreeSet::new(),
             processes: BTreeMap::new(),
             servers: servers.to_vec(),
             manners,
@@ -90,6 +101,9 @@ impl World {
             Step::Command(command) => self.command(command),
             Step::Commands(one, two) => self.commands(&[one, two]),
             Step::Configure(pick, settings) => self.configure(pick, settings),
+            Step::Upgrade(change) => self.upgrade(change),
+            Step::HandOver => self.hand_over(),
+            Step::RollBack => self.roll_back(),
             Step::Late(millis) => self.look_away(Time::from_millis(millis)),
             Step::Standstill(millis) => self.stand_still(Time::from_millis(millis)),
             Step::Strangers => self.strangers(),
@@ -120,10 +134,11 @@ impl World {
     }
 
     fn configure(&mut self, pick: usize, settings: ServerSettings) {
-        if self.stopping {
+        let server = pick % self.servers.len();
+        if self.stopping || self.removed.contains(&server) {
             return;
         }
-        let server = pick % self.servers.len();
+        self.upcoming.remove(&server);
         self.servers[server] = settings.clone();
         self.see(false, |world| {
             world.supervisor.configure(world.now, server, settings);
@@ -345,6 +360,7 @@ impl World {
             Report::Due { pid, .. } => {
                 self.processes.entry(pid.0).and_modify(|process| process.due = true);
             }
+            Report::ReloadFinished { result: Ok(()), .. } => self.settle_upgrade(),
             _ => {}
         }
     }

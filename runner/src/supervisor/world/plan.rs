@@ -23,11 +23,26 @@ pub(in crate::supervisor) enum Step {
     Commands(Command, Command),
     /// One of the servers is another one from now on.
     Configure(usize, ServerSettings),
+    /// The program is upgraded, and reloaded by that.
+    Upgrade(Change),
+    /// The supervisor is replaced by one that reads what it writes.
+    HandOver,
+    /// The same, after an upgrade to the newest generation that has failed.
+    RollBack,
     /// So many milliseconds in which the master does not look.
     Late(u64),
     /// So many milliseconds in which nothing runs.
     Standstill(u64),
     Strangers,
+}
+
+/// What is different in a new program.
+#[derive(Clone, Debug)]
+pub(in crate::supervisor) enum Change {
+    Nothing,
+    Other(usize, ServerSettings),
+    New(ServerSettings),
+    Gone(usize),
 }
 
 /// A program.
