@@ -80,7 +80,7 @@ macro_rules! server_options {
         stdout(impl Into<PathBuf>): FilePath, Unset "as the master", [];
         /// The file that standard error of the workers is appended to.
         stderr(impl Into<PathBuf>): FilePath, Unset "as the master", [];
-        /// Connections that one worker has open at most.
+        /// Connections that one worker has open at most. More wait for another worker, and are told when all are full.
         max_connections(u64): Cap<Number<u64, 1, { u32::MAX as i64 }>>, Unset "unlimited", [];
         /// Bytes that a connection buffers of what it has received: 1 KiB to 64 MiB.
         receive_buffer(u64): Size<{ 1 << 10 }, { 64 << 20 }>, Default "64KiB", [Tcp];

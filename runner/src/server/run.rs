@@ -138,7 +138,7 @@ async fn answer<P: Protocol>(
             Call::Rescue(sockets) => tell(Tell::Rescued(accept_lent(sockets, admission).await)),
         }
     }
-    pending().await
+    pending::<()>().await;
 }
 
 /// Waits until everything in flight is done, or until told to leave it.

@@ -3,7 +3,9 @@
 use crate::{WORKERS, fixture};
 use nix::sys::signal::Signal;
 use nix::unistd::Uid;
-use runner_tests::{connect, descriptors, eventually, get, get_on, limit_descriptors, read_reply};
+use runner_tests::{
+    connect, descriptors, eventually, get, get_on, limit_descriptors, read_reply, state_of,
+};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::fs;
 use std::io::Write;
@@ -181,6 +183,7 @@ fn a_worker_that_hangs_holds_up_nobody() {
     let program = fixture().env("RUNNER_SERVER_WEB__STDOUT", "web.log").spawn().ready();
     let hung = program.workers_of("web").swap_remove(0);
     hung.signal(Signal::SIGSTOP);
+    eventually("it stands still", || (state_of(hung.pid) == Some('T')).then_some(()));
     let skipped = "does not listen and keeps its old log files";
     eventually("the worker is left out", || {
         program.signal(Signal::SIGHUP);

@@ -52,8 +52,8 @@ pub trait Handler: Lifecycle {
         async { Ok(()) }
     }
 
-    /// The worker is at `max_connections`: the answer to the connection's first request, after
-    /// which it is closed. The default answers 503.
+    /// Every worker of the server is at `max_connections`: the answer to the connection's first
+    /// request, after which it is closed. The default answers 503.
     fn connect_full(&self, conn: &Conn) -> impl Future<Output = Response> + Send {
         let _ = conn;
         async { StatusCode::SERVICE_UNAVAILABLE.into_response() }

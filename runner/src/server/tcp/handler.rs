@@ -49,7 +49,7 @@ pub trait Handler: Lifecycle {
         async { Ok(()) }
     }
 
-    /// The worker is at `max_connections`: what is sent now is flushed, then the connection is
+    /// Every worker of the server is at `max_connections`: what is sent now is flushed, then the connection is
     /// closed. Neither `connect` nor `close` fires for it.
     fn connect_full(&self, conn: &Conn) -> impl Future<Output = Result> + Send {
         let _ = conn;
