@@ -1,16 +1,18 @@
 //! A program in several versions, which its upgrades go through.
 //!
-//! What a version is stands in the file that `VERSIONED` names, read once when the program starts: a
-//! number, and then words, such as `2 panic` or `3 servers=web,more workers=4`. A deployment of
-//! another version is another text in that file; the executable may be another copy as well.
+//! What a version is stands behind the executable, after `MARK`: a number, and then words, such as
+//! `2 panic` or `3 servers=web,more workers=4`. So another version is another file.
 
 use runner::http::{self, Conn, IntoResponse, Request, Response};
 use runner::tcp;
 use runner::{App, Error, Hooks, Lifecycle, Result, Server, Worker};
-use std::env;
-use std::fs;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::process::ExitCode;
 use std::time::Duration;
+
+/// What a version begins with.
+const MARK: &str = "\nversion: ";
 
 /// What a version is, and does wrong.
 #[derive(Clone, Debug)]
@@ -21,8 +23,12 @@ struct Version {
 
 impl Version {
     fn read() -> Self {
-        let path = env::var_os("VERSIONED").expect("`VERSIONED` names a file");
-        let text = fs::read_to_string(path).expect("a file");
+        let mut file = File::open("/proc/self/exe").expect("an executable");
+        file.seek(SeekFrom::End(-512)).expect("a longer file");
+        let mut end = Vec::new();
+        file.read_to_end(&mut end).expect("bytes");
+        let end = String::from_utf8_lossy(&end);
+        let text = end.rsplit_once(MARK).expect("a version").1;
         let mut words = text.split_whitespace().map(str::to_owned);
         let number = words.next().and_then(|number| number.parse().ok()).expect("a number");
         Self { number, words: words.collect() }

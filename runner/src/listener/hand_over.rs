@@ -61,8 +61,12 @@ impl Listeners {
     /// options to them. They stay what they are: the same sockets, each in its place.
     ///
     /// Which of the wanted addresses are still to be bound, [`missing`](Self::missing) tells, and
-    /// [`grow`](Self::grow) sees to it that there are enough slots.
-    pub(crate) fn adopt(options: Options, exported: Vec<Exported<OwnedFd>>) -> io::Result<Self> {
+    /// [`grow`](Self::grow) sees to it that there are enough slots; `slots` is how many there were.
+    pub(crate) fn adopt(
+        options: Options,
+        slots: u32,
+        exported: Vec<Exported<OwnedFd>>,
+    ) -> io::Result<Self> {
         let mut steered: Vec<_> =
             exported.iter().filter(|it| it.steered).filter_map(|it| it.slot).collect();
         steered.sort_unstable();
@@ -77,11 +81,9 @@ impl Listeners {
             Sockets::Slots(sockets) => Some(sockets.len() as u32),
             Sockets::Shared(_) => None,
         });
-        let slots = counts.next().unwrap_or_default();
         if counts.any(|count| count != slots) {
             return Err(invalid("not every address has a socket for each slot"));
         }
-        drop(counts);
         let mut listeners = Self { options, groups, addresses: Vec::new(), slots, steered };
         listeners.update_addresses();
         Ok(listeners)

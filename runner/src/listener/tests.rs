@@ -245,7 +245,7 @@ fn sockets_survive_a_hand_over() {
     let mut exported = hand_over(before);
     exported.reverse();
     let options = request(&[], 0).options;
-    let mut after = Listeners::adopt(options, exported).unwrap();
+    let mut after = Listeners::adopt(options, 3, exported).unwrap();
     assert_eq!((after.addresses(), inodes(&after)), (&*addresses, sockets));
     assert_eq!((after.slots(), &after.steered[..]), (3, &[0, 2][..]));
     assert_eq!(after.missing(&request(&binds, 0).binds), []);
@@ -268,7 +268,7 @@ fn a_lost_file_is_not_regained_by_a_hand_over() {
     let _other = UnixListener::bind(&path).unwrap();
     let mode = mode_of(&path);
     assert_ne!(mode, request.options.access.mode);
-    let after = Listeners::adopt(request.options, hand_over(before)).unwrap();
+    let after = Listeners::adopt(request.options, 1, hand_over(before)).unwrap();
     assert_eq!(mode_of(&path), mode);
     after.remove_files();
     UnixStream::connect(&path).unwrap();
@@ -281,10 +281,10 @@ fn what_was_handed_over_in_part_is_an_error() {
         let before = Listeners::bind(&request(&["127.0.0.1:0", "[::1]:0"], 2)).unwrap();
         let mut exported = hand_over(before);
         exported.remove(missing);
-        let error = Listeners::adopt(options.clone(), exported).unwrap_err();
+        let error = Listeners::adopt(options.clone(), 2, exported).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{missing}: {error}");
     }
-    let nothing = Listeners::adopt(options, Vec::new()).unwrap();
+    let nothing = Listeners::adopt(options, 0, Vec::new()).unwrap();
     assert_eq!((nothing.slots(), nothing.addresses()), (0, &[][..]));
 }
 

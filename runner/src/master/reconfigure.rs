@@ -71,6 +71,7 @@ impl MasterProcess {
         let next = next.inspect_err(|errors| {
             errors.iter().for_each(|error| tracing::error!("{error}"));
             tracing::error!("the configuration stays as it was, and so do the workers");
+            self.notify.failed(format!("the last reload failed: {}", errors.join("; ")));
         })?;
         let told = next.tell();
         self.change_over(next, extent);

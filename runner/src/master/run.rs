@@ -25,9 +25,11 @@ use crate::supervisor::{
     Action, Command, Event, Generation, Leave, Pid, Recycle, Scale, SlotId, Stop, Supervisor, Time,
 };
 use crate::worker::LAME_DUCK;
+use nix::poll::PollFlags;
 use nix::sys::signal::Signal as Number;
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::AsFd;
 use std::time::Instant;
 
 /// The state of the master process; the supervisor knows nothing of it.
@@ -107,7 +109,9 @@ impl MasterProcess {
         let next = deadlines.into_iter().flatten().min();
         let timeout = next.map(|at| at.saturating_sub(self.now()));
         let control = control.into_iter().flat_map(Control::descriptors);
+        let strangers = self.strangers.iter().map(|it| (it.as_fd(), PollFlags::POLLIN));
         let others = control.chain(upgrade.into_iter().flat_map(Upgrade::descriptors));
+        let others = others.chain(strangers);
         let orphans = self.orphans();
         Some(wait(self.signals.as_ref()?, &self.live, others, &orphans, timeout))
     }

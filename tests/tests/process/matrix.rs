@@ -65,6 +65,35 @@ fn a_restart_breaks_the_connections_of_the_workers() {
     });
 }
 
+/// Whose options were changed in the file is replaced, and nobody else.
+#[test]
+fn a_changed_file_loses_nothing() {
+    check("changed file", 2, |program| {
+        let echo = program.workers_of("echo");
+        let file = "[master]\npid_file = \"app.pid\"\n[server.web]\nkeep_alive = \"50s\"\n";
+        std::fs::write(program.directory().join("runner.toml"), file).unwrap();
+        program.signal(Signal::SIGHUP);
+        eventually("the workers of `web` are replaced", || {
+            let workers = program.workers_of("web");
+            let replaced = workers.iter().all(|worker| worker.serves_since(2));
+            (replaced && children_of(program.pid()).len() == WORKERS).then_some(())
+        });
+        assert_eq!(program.workers_of("echo"), echo);
+        Doomed::default()
+    });
+}
+
+/// The master goes on as another image of its program, which replaces the workers one by one.
+#[test]
+fn an_upgrade_loses_nothing() {
+    check("upgrade", 2, |program| {
+        let upgrade = program.verb(&["upgrade"]);
+        assert_eq!(upgrade.code, Some(0), "{}", upgrade.text());
+        settle(program, WORKERS, 2);
+        Doomed::default()
+    });
+}
+
 #[test]
 fn more_workers_lose_nothing() {
     check("scale up", 1, |program| {

@@ -103,6 +103,18 @@ fn a_failed_reload_is_told() {
     assert_eq!(ready.value("STATUS"), Some("3/3 workers serve, generation 3"));
 }
 
+/// A configuration that is wrong is a failed reload as well, though nothing was begun.
+#[test]
+fn a_wrong_configuration_is_told() {
+    let systemd = Systemd::at_a_path();
+    let program = ready_with(&systemd);
+    fs::write(program.directory().join("runner.toml"), "[master]\nterm = \"soon\"\n").unwrap();
+    program.signal(Signal::SIGHUP);
+    systemd.wait_for("RELOADING=1");
+    let status = systemd.wait_for("READY=1").value("STATUS").unwrap().to_owned();
+    assert!(status.contains("the last reload failed: master.term: "), "{status}");
+}
+
 /// A stop is announced when it begins, and asks for more time while it drains.
 #[test]
 fn a_stop_asks_for_the_time_it_takes() {

@@ -6,7 +6,8 @@ use runner_tests::{
     listeners, load, sockets, workers_of,
 };
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,18 +31,26 @@ struct Who {
 /// Enough for a client to find the program.
 const CLIENT: &str = "[master]\npid_file = \"app.pid\"\n";
 
-/// Prepares version 1.
+/// Prepares version 1, and `client`, which is of that version for ever.
 fn deployed(configuration: &str) -> Start {
-    let mut start = Program::new("./app");
+    let start = Program::new("./app");
     let directory = start.directory();
-    fs::copy(VERSIONED, directory.join("app")).unwrap();
-    start = start.file("version", "1").env("VERSIONED", text(&directory.join("version")));
-    start = start.file("client", "1").file("client.toml", CLIENT);
+    install("1", &directory.join("app"));
+    install("1", &directory.join("client"));
+    let start = start.file("client.toml", CLIENT);
     start.file("runner.toml", &format!("[master]\npid_file = \"app.pid\"\n{configuration}"))
 }
 
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
+/// Puts a version where maybe another one is, as installers do: the file of one that runs cannot be
+/// written to.
+fn install(version: &str, path: &Path) {
+    let new = path.with_extension("new");
+    fs::copy(VERSIONED, &new).unwrap();
+    let mut file = OpenOptions::new().append(true).open(&new).unwrap();
+    // What is read of the end.
+    write!(file, "{}\nversion: {version}", " ".repeat(512)).unwrap();
+    drop(file);
+    fs::rename(new, path).unwrap();
 }
 
 impl Deployment {
@@ -49,13 +58,8 @@ impl Deployment {
         Self { program: deployed(configuration).spawn().ready() }
     }
 
-    /// Puts another version in the place of the one that is there.
     fn deploy(&self, version: &str) {
-        let directory = self.program.directory();
-        // A new file, as installers make it: the one that runs cannot be written to.
-        fs::copy(VERSIONED, directory.join("new")).unwrap();
-        fs::rename(directory.join("new"), self.executable()).unwrap();
-        fs::write(directory.join("version"), version).unwrap();
+        install(version, &self.executable());
     }
 
     fn executable(&self) -> PathBuf {
@@ -63,7 +67,7 @@ impl Deployment {
     }
 
     fn verb(&self, arguments: &[&str]) -> Ended {
-        verb_in(&self.program, arguments)
+        self.program.verb(arguments)
     }
 
     fn upgrade(&self) -> Ended {
@@ -73,9 +77,8 @@ impl Deployment {
     /// The verb of a program of version 1, for that of the new one may not work, with a
     /// configuration that has no mistake.
     fn ask(&self, verb: &str) -> Ended {
-        let version = self.program.directory().join("client");
-        let start = Program::new("./app").beside(&self.program).env("VERSIONED", text(&version));
-        start.args(&["--config", "client.toml", verb]).run()
+        let client = Program::new("./client").beside(&self.program);
+        client.args(&["--config", "client.toml", verb]).run()
     }
 
     /// Upgrades, and that succeeds.
@@ -98,24 +101,16 @@ impl Deployment {
         self.program.output().join("\n")
     }
 
-    /// Waits until only workers of this version answer.
+    /// Waits until there are so many workers and only those of this version answer.
     fn settle(&self, version: u32, workers: usize) {
-        eventually("the old workers are gone", || {
+        eventually("only workers of one version are left", || {
             let all = self.program.workers();
             let serve = all.iter().all(|worker| worker.serving_generation().is_some());
-            (all.len() == workers && serve && children_of(self.program.pid()).len() == workers)
-                .then_some(())
+            let alone = children_of(self.program.pid()).len() == workers;
+            (all.len() == workers && serve && alone).then_some(())?;
+            (0..8).all(|_| who(self.web()).version == version).then_some(())
         });
-        for _ in 0..8 {
-            assert_eq!(who(self.web()).version, version, "{}", self.log());
-        }
     }
-}
-
-fn verb_in(program: &Program, arguments: &[&str]) -> Ended {
-    let version = program.directory().join("version");
-    let start = Program::new("./app").beside(program).env("VERSIONED", text(&version));
-    start.args(arguments).run()
 }
 
 fn who(address: SocketAddr) -> Who {
@@ -171,13 +166,9 @@ fn a_program_that_cannot_take_over_changes_nothing() {
         assert!(upgrade.says(reason), "{fault}: {}\n{}", upgrade.text(), deployment.log());
         assert!(began.elapsed() < Duration::from_secs(20), "{fault}");
         assert_eq!(deployment.program.pid(), pid);
-        eventually("no new worker is left", || {
-            let now = deployment.pids();
-            // By the end of the reload all workers were new, and then they change back.
-            let same = fault == "start-error" || now == before;
-            (same && now.len() == 4 && children_of(pid).len() == 4).then_some(())
-        });
-        assert_eq!(who(deployment.web()).version, 1, "{fault}");
+        deployment.settle(1, before.len());
+        // By the end of the reload all workers were new, and then they have changed back.
+        assert!(fault == "start-error" || deployment.pids() == before, "{fault}");
         deployment.upgraded_to("3");
         deployment.settle(3, 4);
     }
@@ -246,11 +237,8 @@ fn listeners_of(deployment: &Deployment, server: &str) -> BTreeSet<u64> {
 #[test]
 fn the_old_executable_is_not_needed() {
     let deployment = Deployment::new("");
-    let app = deployment.executable();
-    fs::rename(&app, deployment.program.directory().join("client")).unwrap();
-    let client = Program::new("./client").beside(&deployment.program);
-    let version = deployment.program.directory().join("version");
-    let upgrade = client.env("VERSIONED", text(&version)).args(&["upgrade"]).run();
+    fs::remove_file(deployment.executable()).unwrap();
+    let upgrade = deployment.ask("upgrade");
     assert_eq!(upgrade.code, Some(1), "{}", upgrade.text());
     assert!(upgrade.says("app`: No such file or directory"), "{}", upgrade.text());
     // An upgrade that is undone executes a file that has no name any more.
@@ -264,7 +252,8 @@ fn the_old_executable_is_not_needed() {
 /// One at a time, and a change of another kind has to wait as well.
 #[test]
 fn a_second_upgrade_is_refused_meanwhile() {
-    let deployment = Deployment::new("[server.web]\nstart_timeout = \"3s\"\n");
+    let times = "start_timeout = \"3s\"\n";
+    let deployment = Deployment::new(&format!("[server.web]\n{times}[server.raw]\n{times}"));
     deployment.deploy("2 hang");
     let program = &deployment.program;
     std::thread::scope(|scope| {
@@ -392,11 +381,8 @@ fn a_daemon_is_upgraded() {
     let started = start.args(&["start"]).run();
     assert_eq!(started.code, Some(0), "{}", started.text());
     let daemon = Daemon::at(&directory.join("app.pid"));
-    fs::copy(VERSIONED, directory.join("new")).unwrap();
-    fs::rename(directory.join("new"), directory.join("app")).unwrap();
-    fs::write(directory.join("version"), "2").unwrap();
-    let verb = Program::new("./app").in_directory(&directory);
-    let upgrade = verb.env("VERSIONED", text(&directory.join("version"))).args(&["upgrade"]).run();
+    install("2", &directory.join("app"));
+    let upgrade = Program::new("./app").in_directory(&directory).args(&["upgrade"]).run();
     assert_eq!(upgrade.code, Some(0), "{}", upgrade.text());
     assert_eq!(Daemon::at(&directory.join("app.pid")).pid, daemon.pid);
     eventually("only new workers are left", || {

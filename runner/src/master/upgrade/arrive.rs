@@ -5,7 +5,7 @@ use super::legacy::{self, Course, Legacy};
 use super::plan::{Newcomer, Plan, PlannedServer};
 use super::{Proving, Upgrade, Verdict};
 use crate::config::ServerConfig;
-use crate::listener::{Exported, Listeners};
+use crate::listener::Listeners;
 use crate::master::control::{ClientId, Control};
 use crate::master::edition::Editions;
 use crate::master::errors::Errors;
@@ -88,10 +88,10 @@ fn settle_in(arrival: Arrival, plan: Plan, program: Program) -> Result<MasterPro
     let Plan { config, stdio, servers, supervisor, began } = plan;
     let cannot = |error: io::Error| format!("cannot take over: {error}");
     let places: Vec<_> = servers.iter().map(|server| server.position).collect();
-    let mut sockets: Vec<_> = legacy.servers.into_iter().map(|server| server.listeners).collect();
+    let mut former: Vec<_> = legacy.servers.into_iter().map(Some).collect();
     let servers = servers.into_iter().map(|server| {
-        let sockets = server.position.map(|position| std::mem::take(&mut sockets[position]));
-        server.with_sockets(sockets.unwrap_or_default(), &mut handed_over)
+        let former = server.position.and_then(|position| former.get_mut(position)?.take());
+        server.with_sockets(former, &mut handed_over)
     });
     let servers = servers.collect::<io::Result<_>>().map_err(cannot)?;
     let mut take = |number| handed_over.take(number);
@@ -140,14 +140,15 @@ impl PlannedServer {
     /// The server with the sockets that it had, or with new ones.
     fn with_sockets(
         self,
-        sockets: Vec<Exported<RawFd>>,
+        former: Option<legacy::Server>,
         handed_over: &mut HandedOver,
     ) -> io::Result<Server> {
         let Self { serve, edition, options, listeners, .. } = self;
         let adopt = || {
-            let sockets =
-                sockets.into_iter().map(|it| it.try_map(|number| handed_over.take(number)));
-            Listeners::adopt(options, sockets.collect::<io::Result<_>>()?)
+            let legacy::Server { slots, listeners, .. } =
+                former.ok_or(io::ErrorKind::InvalidData)?;
+            let sockets = listeners.into_iter().map(|it| it.try_map(|it| handed_over.take(it)));
+            Listeners::adopt(options, slots, sockets.collect::<io::Result<_>>()?)
         };
         let listeners = listeners.map_or_else(adopt, Ok)?;
         let ServerConfig { key, kind, name, .. } = edition.config.clone();
@@ -217,6 +218,7 @@ impl MasterProcess {
     fn resume(&mut self, reason: &str, failed: Generation, client: Option<ClientId>) {
         let now = self.now();
         self.supervisor.roll_back(now, failed);
+        self.notify.failed(format!("the last upgrade failed: {reason}"));
         self.fail_upgrade(client, reason);
     }
 

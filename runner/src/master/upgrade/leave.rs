@@ -119,6 +119,7 @@ fn describe_server<'a>(server: &'a Server, kept: &mut Kept<'a>) -> io::Result<le
         key: server.key.clone(),
         name: server.name.value.clone(),
         kind: server.kind,
+        slots: server.listeners.slots(),
         listeners: server
             .listeners
             .export()

@@ -72,6 +72,8 @@ pub(super) struct Server {
     pub(super) key: String,
     pub(super) name: String,
     pub(super) kind: Kind,
+    /// How many slots it has sockets for.
+    pub(super) slots: u32,
     pub(super) listeners: Vec<Exported<RawFd>>,
 }
 

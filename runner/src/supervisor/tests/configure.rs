@@ -184,11 +184,11 @@ fn the_policy_of_restarts_holds_at_once() {
             100ms fork 0.0 g1 = 101
         ready all
             101 ready in 0ns
-        configure 0 1 restarts=1 window=20s
+        configure 0 1 restarts=1 window=30s
         exit 101 code 1
             101 crashed, exit code 1 after 0ns
             0 degraded, failures: 2
-            0.0 given up, retry: Some(20s)
+            0.0 given up, retry: Some(30s)
             nothing serves: 0.0 g1 ended with exit code 1 soon after it was ready
             stopped
             finish 1

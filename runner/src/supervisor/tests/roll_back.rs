@@ -80,6 +80,37 @@ fn a_roll_back_fills_what_is_vacant_with_a_generation_from_before() {
 }
 
 #[test]
+fn a_roll_back_stops_what_starts_of_the_program_that_has_failed() {
+    check(
+        "
+        server 1
+            fork 0.0 g1 = 100
+        ready all
+            100 ready in 0ns
+            started
+        exit 100 code 1
+            100 crashed, exit code 1 after 0ns
+            0.0 waits 100ms, failures: 1
+        upgrade
+        reload
+            fork 0.0 g2 = 101
+        exit 101 code 1
+            101 crashed, exit code 1 after 0ns
+            0.0 waits 100ms, failures: 1
+            no reload g2: 0.0 g2 ended with exit code 1 before it was ready
+        +100ms
+            100ms fork 0.0 g2 = 102
+        upgrade
+        roll back 2
+            stop 102
+        exit 102 code 0
+            102 asked, exit code 0 after 0ns
+            fork 0.0 g1 = 103
+        ",
+    );
+}
+
+#[test]
 fn a_roll_back_dismisses_the_servers_that_are_not_of_this_program() {
     check(
         "

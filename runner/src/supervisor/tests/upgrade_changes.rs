@@ -168,6 +168,31 @@ fn a_removed_server_stays_when_the_reload_fails() {
 }
 
 #[test]
+fn nothing_is_hoped_of_a_removed_server_without_workers() {
+    check(
+        "
+        servers 1 1
+            fork 0.0 g1 = 100
+            fork 1.0 g1 = 101
+        ready all
+            100 ready in 0ns
+            101 ready in 0ns
+            started
+        upgrade same, gone
+        exit 100 code 78
+            100 misconfigured: exit code 78, exit code 78 after 0ns
+            0 degraded, failures: 0
+            0.0 given up, retry: None
+        exit 101 sig 11
+            101 crashed, signal 11 after 0ns
+            nothing serves: 0.0 g1 ended with exit code 78 soon after it was ready
+            stopped
+            finish 1
+        ",
+    );
+}
+
+#[test]
 fn a_restart_ends_a_removed_server() {
     check(
         "
