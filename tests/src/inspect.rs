@@ -146,16 +146,9 @@ pub fn listening_address(pid: i32) -> Option<SocketAddr> {
     listening(pid).into_iter().min_by_key(|listener| listener.inode).map(|it| it.address)
 }
 
-/// How many connections wait in the tcp sockets of a process that listen.
-#[must_use]
-pub fn queued(pid: i32) -> u32 {
-    listening(pid).into_iter().map(|listener| listener.queued).sum()
-}
-
 struct Listening {
     inode: u64,
     address: SocketAddr,
-    queued: u32,
 }
 
 /// The IPv4 sockets of a process that listen. See proc_net_tcp(5).
@@ -170,10 +163,9 @@ fn listening(pid: i32) -> Vec<Listening> {
         let (address, port) = fields.get(1)?.split_once(':')?;
         let address = u32::from_str_radix(address, 16).ok()?.swap_bytes();
         let port = u16::from_str_radix(port, 16).ok()?;
-        let queued = u32::from_str_radix(fields.get(4)?.split_once(':')?.1, 16).ok()?;
         let inode = fields.get(9)?.parse().ok()?;
         let address = (Ipv4Addr::from(address), port).into();
-        own.contains(&inode).then_some(Listening { inode, address, queued })
+        own.contains(&inode).then_some(Listening { inode, address })
     };
     // Those that listen come first. The rest are connections, maybe very many.
     let lines = BufReader::new(table).lines().map_while(Result::ok).skip(1);

@@ -19,7 +19,7 @@ pub use client::{Load, Reply, connect, get, get_on, load, read_reply};
 pub use crowd::Crowd;
 pub use inspect::{
     children_of, descriptors, executable_of, is_alive, listeners, listening_address, proc_status,
-    processes_in, queued, signal_mask, sockets, stat_field, state_of, threads_of, title_of,
+    processes_in, signal_mask, sockets, stat_field, state_of, threads_of, title_of,
     wait_until_gone, works_in,
 };
 pub use pinned::Pinned;

@@ -6,8 +6,8 @@ use crate::with_pid_file;
 use nix::sys::signal::Signal;
 use runner::Address;
 use runner_tests::{
-    Buckets, Crowd, Failure, Outcome, Program, Shape, Worker, children_of, eventually, get,
-    is_alive, queued, state_of,
+    Buckets, Crowd, Failure, Outcome, Program, Raw, Shape, Worker, children_of, eventually, get,
+    is_alive, state_of,
 };
 use std::time::{Duration, Instant};
 
@@ -124,12 +124,13 @@ fn a_killed_worker_breaks_its_own_connections() {
                 eventually("it is stopped", || (state_of(victim.pid) == Some('T')).then_some(()));
             }
         });
-        eventually("connections wait", || (queued(victims[0].pid) > 0).then_some(()));
+        let waiting = ask(program);
         for victim in &victims {
             victim.signal(Signal::SIGKILL);
         }
         await_end(&victims);
         settle(program, WORKERS, 1);
+        assert_answered(waiting);
         doomed
     });
 }
@@ -146,13 +147,14 @@ fn a_stop_answers_all_who_have_asked() {
         let last = crowd.during(|| {
             let busy = program.workers_of("web").swap_remove(0);
             busy.signal(Signal::SIGSTOP);
-            eventually("connections wait", || (queued(busy.pid) > 0).then_some(()));
+            let waiting = ask(&program);
             let last = Instant::now();
             eventually("they have asked", || (last.elapsed() > ASKED).then_some(()));
             program.signal(Signal::SIGQUIT);
             program.wait_for_nth("hook drain", 2);
             busy.signal(Signal::SIGCONT);
             assert_eq!(program.wait().code(), Some(0));
+            assert_answered(waiting);
             last
         });
         assert_only(&format!("stop, {accept}"), &crowd.disperse(), |failure| last < failure.began);
@@ -209,6 +211,19 @@ fn assert_only(what: &str, buckets: &Buckets, permitted: impl Fn(&Failure) -> bo
     buckets.assert_only(what, |client, failure| {
         may_find_it_closed(client, failure) || permitted(failure)
     });
+}
+
+/// Requests on so many connections that of each worker some are in its queue.
+fn ask(program: &Program) -> Vec<Raw> {
+    let request = "GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
+    (0..32).map(|_| Raw::sending(program.address("web"), request)).collect()
+}
+
+fn assert_answered(waiting: Vec<Raw>) {
+    for raw in waiting {
+        let rest = raw.rest();
+        assert!(rest.text().ends_with("\r\n\r\nhello\n"), "{rest:?}");
+    }
 }
 
 /// Who is silent for longer than a drain leaves an idle connection open finds it closed in an orderly
