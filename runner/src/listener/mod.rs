@@ -14,7 +14,7 @@ pub(crate) use error::BindError;
 pub(crate) use hand_over::Exported;
 pub(crate) use socket::{Listener, address_of};
 
-use crate::os::socket_file::Access;
+use crate::os::socket_file::{Access, SocketFile};
 use crate::spec::{Accept, Address, Bind};
 use group::Group;
 use socket::queued;
@@ -261,5 +261,5 @@ impl Listeners {
 }
 
 fn remove_files_of(groups: &[Group]) {
-    groups.iter().filter_map(|group| group.file.as_ref()).for_each(|file| file.remove());
+    groups.iter().filter_map(|group| group.file.as_ref()).for_each(SocketFile::remove);
 }

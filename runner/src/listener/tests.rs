@@ -51,7 +51,10 @@ fn inode(socket: BorrowedFd<'_>) -> u64 {
 /// What an upgrade does to the sockets, less the exec.
 fn hand_over(listeners: Listeners) -> Vec<Exported<OwnedFd>> {
     let exported = listeners.export().into_iter();
-    exported.map(|one| one.try_map(|socket| socket.try_clone_to_owned()).unwrap()).collect()
+    let exported = exported.map(|one| one.try_map(|socket| socket.try_clone_to_owned()).unwrap());
+    let exported = exported.collect();
+    drop(listeners);
+    exported
 }
 
 #[test]
