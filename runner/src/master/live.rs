@@ -108,7 +108,7 @@ impl LiveWorker {
     }
 
     /// The same worker, as the process image before this one knew it.
-    pub(super) fn as_known(self, serves: bool, heard: Vec<u8>) -> Self {
+    pub(super) fn known_as(self, serves: bool, heard: Vec<u8>) -> Self {
         Self { serves, heard, refuses: None, ..self }
     }
 

@@ -175,7 +175,7 @@ impl MasterProcess {
             let row = Row::adopt(handed_over.take(row)?)?;
             let place = SlotId { server, slot };
             let worker = LiveWorker::new(child, place, generation, channel, row);
-            Ok(Ok(worker.as_known(serves, heard)))
+            Ok(Ok(worker.known_as(serves, heard)))
         };
         match adopt() {
             Ok(Ok(worker)) => drop(self.live.insert(pid, worker)),
