@@ -79,6 +79,7 @@ impl MasterProcess {
                 }
             }
             self.report_left_out();
+            self.give_up_listeners();
             self.settle_upgrade();
             self.settle_control();
             self.keep_informed();

@@ -43,6 +43,17 @@ impl MasterProcess {
         }
     }
 
+    /// Closes the sockets of a program that stops, when no worker takes what comes any more: nobody
+    /// is to wait for somebody who will not come.
+    pub(super) fn give_up_listeners(&mut self) {
+        if !self.supervisor.is_stopping() || self.live.values().any(|worker| worker.serves) {
+            return;
+        }
+        for Server { listeners, .. } in &mut self.servers {
+            listeners.remove(&listeners.binds());
+        }
+    }
+
     /// The sockets to watch because nobody else does, unless there is nobody who could take what
     /// comes.
     pub(super) fn orphans(&self) -> Vec<(BorrowedFd<'_>, Orphan)> {

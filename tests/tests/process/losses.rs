@@ -29,6 +29,23 @@ fn reloads_lose_nobody() {
     }
 }
 
+/// 20 upgrades under the same load (P2).
+#[test]
+fn upgrades_lose_nobody() {
+    for accept in ACCEPT {
+        let program = servers_with(4, accept).spawn().ready();
+        let crowd = crowd(&program, &[Shape::PerRequest, Shape::Busy]);
+        let last = 1 + u32::try_from(times(2)).unwrap();
+        for _ in 2..=last {
+            let upgrade = program.verb(&["upgrade"]);
+            assert_eq!(upgrade.code, Some(0), "{}", upgrade.text());
+            go_on(&crowd, u64::try_from(times(400)).unwrap());
+        }
+        crowd_lost_nothing("upgrades", accept, &crowd.disperse());
+        assert_newest(&program, last);
+    }
+}
+
 /// 40 000 requests with a connection for each, while the workers are replaced one by one without a
 /// pause.
 #[test]
