@@ -101,6 +101,20 @@ fn seed_prints_all_its_events() {
     assert!(!program.directory().join("servers-runner.pid").exists());
 }
 
+/// While it waits for its load balancer to notice, it serves; a second signal ends the waiting.
+#[test]
+fn stopping_says_so_and_serves() {
+    let mut program = example(env!("CARGO_BIN_EXE_stopping"), &["shop"]).spawn().ready();
+    let shop = program.address("shop");
+    let ask = |path| get(shop, path).expect("an answer").text();
+    assert_eq!(ask("/readyz"), "ready\n");
+    program.signal(Signal::SIGQUIT);
+    eventually("it says that it stops", || (ask("/readyz") == "stopping\n").then_some(()));
+    assert_eq!(ask("/"), "what would you like?\n");
+    program.signal(Signal::SIGQUIT);
+    assert!(program.wait().success());
+}
+
 /// Connects, and ends the connection in the rudest way: with a reset.
 fn reset(address: SocketAddr) {
     let stream = connect(address).expect("a connection");

@@ -96,12 +96,7 @@ impl Web {
                 format!("{pid} {} {}\n", worker.slot(), worker.generation()).into_response()
             }
             "/pattern" => patterned(worker, usize::try_from(number(query))?),
-            "/ready" => format!(
-                "{}
-",
-                worker.is_ready()
-            )
-            .into_response(),
+            "/ready" => format!("{}\n", worker.is_ready()).into_response(),
             "/slow" => {
                 sleep(Duration::from_millis(number(query))).await;
                 "slow\n".into_response()

@@ -46,11 +46,13 @@ impl Goal {
     /// Whether the goal is missed when a worker of this slot and generation fails.
     pub(super) fn needs(&self, slot: SlotId, generation: Generation) -> bool {
         match self {
-            // It is over when the supervisor says so.
+            // A reload is over when the supervisor says so.
             Self::Reload { .. } | Self::Reopen | Self::Upgrade => false,
             Self::Restart { generation: wanted } => *wanted <= generation,
             Self::Scale(resize) => resize.needs(slot),
-            Self::Reconfigure { resizes, .. } => resizes.iter().any(|resize| resize.needs(slot)),
+            Self::Reconfigure { reload, resizes } => {
+                reload.is_none() && resizes.iter().any(|resize| resize.needs(slot))
+            }
         }
     }
 
@@ -154,18 +156,18 @@ mod tests {
             (restart(), 2, "0/2r 1/2s", None),
             (restart(), 2, "0/2r", None),
             (restart(), 2, "0/2r 1/2b", None),
-            (restart(), 2, "0/2r 1/2r", reached.clone()),
-            (restart(), 2, "0/1d 0/2r 1/3r", reached.clone()),
-            (restart(), 0, "", reached.clone()),
+            (restart(), 2, "0/2r 1/2r", reached),
+            (restart(), 2, "0/1d 0/2r 1/3r", reached),
+            (restart(), 0, "", reached),
             (Goal::Reload { generation: 2 }, 1, "0/2r", None),
-            (reconfigure(&[]), 2, "0/1s", reached.clone()),
+            (reconfigure(&[]), 2, "0/1s", reached),
             (reconfigure(&[(1, 2)]), 2, "0/1r 1/1s", None),
-            (reconfigure(&[(1, 2)]), 2, "0/1r 1/1r", reached.clone()),
+            (reconfigure(&[(1, 2)]), 2, "0/1r 1/1r", reached),
             (reconfigure(&[(1, 2), (1, 3)]), 2, "0/1r 1/1s", None),
             (scale(1, 2), 2, "0/1r 1/1s", None),
-            (scale(1, 2), 2, "0/1r 1/1r", reached.clone()),
+            (scale(1, 2), 2, "0/1r 1/1r", reached),
             (scale(2, 1), 1, "0/1r 1/1d", None),
-            (scale(2, 1), 1, "0/1d 0/1r", reached.clone()),
+            (scale(2, 1), 1, "0/1d 0/1r", reached),
             (scale(1, 2), 2, "0/1r 1/1b", None),
             (scale(1, 2), 2, "0/1r 1/1f", Some(Err("slot 1 is given up; `why` tells more"))),
             (scale(1, 2), 3, "0/1r 1/1r", Some(Err("3 workers were asked for meanwhile"))),

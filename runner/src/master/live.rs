@@ -38,8 +38,9 @@ pub(super) struct LiveWorker {
     pub(super) cpu_before: Option<CpuMark>,
     /// How often it was sent new log files and has not answered.
     pub(super) changing: u32,
-    /// Whether it has been told that all workers of its server are full.
-    pub(super) refuses: bool,
+    /// Whether it was told last that all workers of its server are full; none when that is not
+    /// known.
+    pub(super) refuses: Option<bool>,
     /// The sockets of another slot that it was lent last.
     pub(super) loan: Option<Loan>,
     heard: Vec<u8>,
@@ -95,7 +96,7 @@ impl LiveWorker {
             cpu_then: None,
             cpu_before: None,
             changing: 0,
-            refuses: false,
+            refuses: Some(false),
             loan: None,
             heard: Vec::new(),
         }
@@ -108,7 +109,7 @@ impl LiveWorker {
 
     /// The same worker, as the process image before this one knew it.
     pub(super) fn as_known(self, serves: bool, heard: Vec<u8>) -> Self {
-        Self { serves, heard, ..self }
+        Self { serves, heard, refuses: None, ..self }
     }
 
     /// Whether it takes connections of this server.

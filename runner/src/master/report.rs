@@ -16,6 +16,10 @@ use std::time::Duration;
 
 impl MasterProcess {
     pub(super) fn report(&mut self, report: Report) {
+        if let Report::ReloadFinished { generation, .. } = report {
+            // Whoever waits for the outcome finds it that way.
+            self.settle_configuration(generation);
+        }
         self.note(&report);
         self.judge_upgrade(&report);
         match report {
@@ -119,7 +123,6 @@ impl MasterProcess {
                 }
             }
         }
-        self.settle_configuration(generation);
     }
 
     fn nothing_serves(&mut self, failure: &StartFailure) {

@@ -63,6 +63,8 @@ impl MasterProcess {
         self.control.take();
         self.launcher.take();
         self.pid_file.take();
+        self.upgrade.take();
+        self.strangers.clear();
         let edition = server.editions.into_edition_of(generation);
         let settings = edition.config.settings;
         let orders = Orders {

@@ -107,10 +107,10 @@ fn open_slots(serving: Vec<u32>, live: &Live, server: usize) -> Vec<u32> {
 fn tell_whether_all_are_full(live: &mut Live, server: usize) {
     let all_full = are_all_full(live, server);
     let serving = live.values_mut().filter(|worker| worker.is_serving(server));
-    for worker in serving.filter(|worker| worker.refuses != all_full) {
+    for worker in serving.filter(|worker| worker.refuses != Some(all_full)) {
         let byte = if all_full { REFUSE } else { REFUSE_NOT };
         if descriptors::send(&worker.channel, byte, &[]).is_ok() {
-            worker.refuses = all_full;
+            worker.refuses = Some(all_full);
         }
     }
 }

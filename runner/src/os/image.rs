@@ -7,7 +7,7 @@ use rustix::fs::{AtFlags as At, Mode, OFlags, open, stat, statat};
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,8 @@ const OWN: &str = "/proc/self/exe";
 /// An executable, and the arguments that it is executed with.
 #[derive(Debug)]
 pub(crate) struct Image {
-    file: OwnedFd,
+    /// None: that of this process, which is there as long as the process.
+    file: Option<OwnedFd>,
     arguments: Vec<CString>,
     /// Where a newer one is found.
     path: PathBuf,
@@ -31,13 +32,13 @@ impl Image {
         let called = arguments.first().map(OsString::as_os_str);
         let path = path_of_this_process(called, directory)?;
         let arguments = arguments.into_iter().map(text).collect();
-        Ok(Self { file: open_path(Path::new(OWN))?, arguments, path })
+        Ok(Self { file: None, arguments, path })
     }
 
     /// One that another process image has opened.
     pub(crate) fn adopt(file: OwnedFd, arguments: Vec<Vec<u8>>, path: PathBuf) -> Self {
         let arguments = arguments.into_iter().map(|argument| text(OsString::from_vec(argument)));
-        Self { file, arguments: arguments.collect(), path }
+        Self { file: Some(file), arguments: arguments.collect(), path }
     }
 
     /// The same, found elsewhere: it was executed by its descriptor.
@@ -50,7 +51,15 @@ impl Image {
         let Self { arguments, path, .. } = self;
         let explain = |error| io::Error::other(format!("`{}`: {error}", path.display()));
         let file = open_path(path).map_err(explain)?;
-        Ok(Self { file, arguments: arguments.clone(), path: path.clone() })
+        Ok(Self { file: Some(file), arguments: arguments.clone(), path: path.clone() })
+    }
+
+    /// Its file, even if that has no name any more.
+    pub(crate) fn open(&self) -> io::Result<OwnedFd> {
+        match &self.file {
+            Some(file) => file.try_clone(),
+            None => open_path(Path::new(OWN)),
+        }
     }
 
     /// Where it was found.
@@ -65,18 +74,16 @@ impl Image {
     /// Executes it in place of what runs now, with the same environment, for an errand, with the
     /// number of a descriptor [handed over](super::hand_over). Returns only if that fails.
     pub(crate) fn execute(&self, errand: &str, handed_over: RawFd) -> io::Error {
+        let file = match self.open() {
+            Ok(file) => file,
+            Err(error) => return error,
+        };
         let value = OsString::from(format!("{errand}:{handed_over}"));
         let variables = env::vars_os().chain([(VARIABLE.into(), value)]);
         let environment: Vec<_> = variables.map(|(name, value)| variable(name, &value)).collect();
         let flags = AtFlags::AT_EMPTY_PATH;
-        let Err(error) = execveat(&self.file, c"", &self.arguments, &environment, flags);
+        let Err(error) = execveat(&file, c"", &self.arguments, &environment, flags);
         error.into()
-    }
-}
-
-impl AsFd for Image {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
     }
 }
 
@@ -160,7 +167,7 @@ mod tests {
         assert!(gone.contains("program`: No such file"), "{gone}");
         fs::copy("/bin/sh", &link).unwrap();
         let newest = image.newest().unwrap();
-        let inode = statat(&newest.file, c"", At::EMPTY_PATH).unwrap().st_ino;
+        let inode = statat(newest.open().unwrap(), c"", At::EMPTY_PATH).unwrap().st_ino;
         assert_eq!(inode, fs::metadata(&link).unwrap().ino());
         fs::remove_file(&link).unwrap();
         fs::create_dir(&link).unwrap();

@@ -161,7 +161,7 @@ pub(super) async fn accept_lent<P: Protocol>(
         // Of a blocking one, this would wait for what another worker has taken meanwhile.
         let fit = socket.is_listener().unwrap_or(false) && socket.nonblocking().unwrap_or(false);
         for _ in 0..if fit { queued(&socket).unwrap_or(0) } else { 0 } {
-            if !admission.room().is_open() {
+            if !admission.room().is_open() || admission.worker().is_paused() {
                 admission.room().tell_full();
                 return taken;
             }

@@ -82,8 +82,8 @@ impl Acceptor {
         adopt(accepted)
     }
 
-    /// A connection that waits already; if none does, an error of the kind `WouldBlock`. Only for a
-    /// thread at rest.
+    /// A connection that waits already; if none does, an error of the kind `WouldBlock`, and one of
+    /// the kind `Interrupted` if it is to be tried again. Only for a thread at rest.
     pub(super) async fn accept_now(&mut self) -> io::Result<(Stream, Address)> {
         if let Some(accepted) = self.kept.pop_front() {
             return adopt(accepted);
@@ -146,8 +146,8 @@ fn adopt(accepted: Accepted) -> io::Result<(Stream, Address)> {
 fn pass(listener: &Listener, gate: &Gate, bring: &UnboundedSender<Accepted>) {
     while let Some(wait) = gate.enter() {
         let accepted = match wait {
-            Wait::Never if !is_readable(listener) => Err(io::ErrorKind::WouldBlock.into()),
-            Wait::Never | Wait::UntilSome => listener.accept(),
+            Wait::UntilSome => listener.accept(),
+            Wait::Never => ensure_readable(listener).and_then(|()| listener.accept()),
         };
         if bring.send(accepted).is_err() {
             return;
@@ -155,9 +155,12 @@ fn pass(listener: &Listener, gate: &Gate, bring: &UnboundedSender<Accepted>) {
     }
 }
 
-fn is_readable(listener: &Listener) -> bool {
+fn ensure_readable(listener: &Listener) -> io::Result<()> {
     let mut waiting = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
-    poll(&mut waiting, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
+    match poll(&mut waiting, PollTimeout::ZERO)? {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
+    }
 }
 
 /// What the thread passes before it takes a connection, as often as the runtime has allowed.

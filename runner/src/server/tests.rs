@@ -8,12 +8,13 @@ use crate::scoreboard::{Counts, Row};
 use crate::server::Worker;
 use bytes::Bytes;
 use socket2::{SockAddr, Socket, Type};
-use std::future::ready;
+use std::future::{poll_fn, ready};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -293,6 +294,47 @@ async fn a_drain_takes_what_waits() {
             for stream in &mut waiting {
                 assert_eq!(answer(stream).await, "hello", "{kind:?}");
             }
+        })
+        .await;
+    }
+}
+
+/// Unlike `yield_now`, without a look at what has arrived.
+async fn let_others_run() {
+    let mut first = true;
+    poll_fn(|context| {
+        if std::mem::take(&mut first) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// What a client has sent is read, although the worker had no time for it until its grace was over.
+#[tokio::test]
+async fn a_drain_that_is_held_up_reads_what_has_come() {
+    for kind in KINDS {
+        serve(&tcp(), session(kind, None, u64::MAX), async |handle| {
+            assert_eq!(ask(&mut handle.connect(), "pause").await, "pause");
+            let mut waiting = handle.connect();
+            waiting.write_all(b"hello").await.unwrap();
+            handle.shutdown.begin_drain();
+            let row = handle.row.clone();
+            let busy = tokio::spawn(async move {
+                while row.counts().accepted < 2 {
+                    let_others_run().await;
+                }
+                // Its grace begins.
+                let_others_run().await;
+                let until = Instant::now() + Duration::from_secs(1);
+                while let Some(left) = until.checked_duration_since(Instant::now()) {
+                    std::thread::park_timeout(left);
+                }
+            });
+            busy.await.unwrap();
+            assert_eq!(answer(&mut waiting).await, "hello", "{kind:?}");
         })
         .await;
     }

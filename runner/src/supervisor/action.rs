@@ -273,7 +273,7 @@ impl fmt::Display for Recycle {
             Self::Lifetime => "max_lifetime",
             Self::Memory => "max_memory",
             Self::Configuration => "configuration",
-            Self::RolledBack => "upgrade that was rolled back",
+            Self::RolledBack => "roll-back",
         })
     }
 }

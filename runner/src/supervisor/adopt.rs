@@ -26,10 +26,10 @@ impl Supervisor {
     ///
     /// `newest` is that of the ledger, and `now` goes on from the times of the one that wrote it.
     ///
-    /// Whatever differs from before waits until a reload has succeeded. A new server is forked for by
-    /// that reload only. A server that is configured to have another number of workers has it after
-    /// the reload, and else goes on with the number that it was scaled to. A removed server is never
-    /// forked for, and its workers drain after the reload.
+    /// Whatever differs from before waits until a reload has succeeded. For a new server that reload
+    /// is the first to fork. A server that is configured to have another number of workers has it
+    /// after the reload, and else goes on with the number that it was scaled to. For a removed server
+    /// nothing is forked, and its workers drain after the reload.
     pub(crate) fn adopt(
         now: Time,
         settings: Settings,
@@ -57,8 +57,9 @@ impl Supervisor {
     /// that one has forked: those of the generation `failed` and later ones. Poll the actions after
     /// this.
     ///
-    /// Those that serve are due, and replaced as the budget allows. Vacant slots are filled at once,
-    /// with a generation from before. The servers that only the other program has are dismissed.
+    /// Those that serve are due, and replaced as the budget allows. Vacant slots are filled at
+    /// once, with a generation from before. The servers that only the other program has, given here
+    /// as removed, are dismissed.
     pub(crate) fn roll_back(&mut self, now: Time, failed: Generation) {
         self.forgive_lateness(now);
         for server in &mut self.servers {
@@ -67,7 +68,8 @@ impl Supervisor {
         self.settle(now);
     }
 
-    /// What another supervisor needs to go on in its place.
+    /// What another supervisor needs to go on in its place. What is due by now should have been
+    /// done, by [`handle_timeout`](Self::handle_timeout) and what follows from it.
     pub(crate) fn ledger(&self) -> Ledger {
         Ledger {
             generation: self.generation(),
@@ -76,8 +78,8 @@ impl Supervisor {
         }
     }
 
-    /// Whether nothing is under way that another supervisor could not go on with: it runs, without a
-    /// reload in progress and without a worker that starts.
+    /// Whether an upgrade may begin: it runs, without a reload in progress and without a worker
+    /// that starts.
     pub(crate) fn is_calm(&self) -> bool {
         let starts = self.servers.iter().any(Server::is_starting);
         self.mode == Mode::Running && self.reload.is_none() && !starts

@@ -51,17 +51,27 @@
 //!
 //! Generations are counted over the whole program, and each server has one: what is forked for it
 //! now. A restart begins a generation for all servers, a reload for all or some of them; the others
-//! keep theirs, and nothing happens to their workers. A reload *fails* when a successor of its generation
-//! does not become READY, or one in a slot that was emptied for it: those not READY yet are stopped,
-//! the old workers stay, the new ones that are READY stay as well, and vacant slots are filled with
-//! the generation that was there before.
+//! keep theirs, and nothing happens to their workers.
+//!
+//! A reload *fails* when a successor of its generation does not become READY, or one in a slot that
+//! was emptied for it: those not READY yet are stopped, the old workers stay, the new ones that are
+//! READY stay as well, and vacant slots are filled with the generation their server had before.
 //! It does not fail at once in a slot where nobody served (there is nothing to protect, and a
 //! holder that dies makes its successor the holder): such a failure backs off like any other, the
 //! reload goes on while it can, and the failure is its result in the end.
+//!
 //! A newer reload or a restart supersedes the one in progress; what is not READY is stopped. The
 //! newer reload takes over the servers of the older one, also if it was asked for others: what has
 //! changed for them is still to come. When it fails, each server returns to the generation that it
 //! had before the older one.
+//!
+//! # Upgrades
+//!
+//! A supervisor can be written down as a [`Ledger`], and another one goes on in its place
+//! ([`Supervisor::adopt`]), in a program that may have other servers. Nothing happens to any worker
+//! by that. What differs from before holds once the reload that follows has succeeded; should it
+//! fail, the program from before adopts the workers again and replaces those of the one that has
+//! failed ([`Supervisor::roll_back`]).
 //!
 //! Invariant: nothing here reads a clock, makes a system call or knows who drives it: the same
 //! calls give the same actions.
@@ -70,8 +80,8 @@
 //! of an older generation; two workers never serve in it but for the moment in which the successor
 //! is READY and the holder is told to drain.
 //! Invariant: once a stop has begun nothing is forked, and `Finish` is the last action.
-//! Invariant: every state of a worker but `Ready` has a deadline, after which it is killed, or drains
-//! if it was a lame duck; after a kill only its exit is waited for.
+//! Invariant: every state of a worker but `Ready` has a deadline, after which it is killed, or
+//! drains if it was a lame duck; after a kill only its exit is waited for.
 //! Invariant: a slot that fails again and again is filled at ever longer intervals.
 
 mod action;
@@ -118,7 +128,7 @@ use slot::Slot;
 /// The time since some moment in the past, the same for all calls. It never goes back.
 pub(crate) type Time = Duration;
 
-/// Counts up from 1 with every reload and restart.
+/// Counts up from 1 with every reload and restart. Zero is none.
 pub(crate) type Generation = u32;
 
 /// The number of a process.
@@ -226,9 +236,10 @@ impl Supervisor {
     /// Changes what a server is. Poll the actions after this.
     ///
     /// The policy of restarts and the budget hold at once. So do the times to leave in, for workers
-    /// that are told from now on. The time to start in and what is watched of a worker hold for those
-    /// that are forked from now on. Another configured number of workers is one to be scaled to;
-    /// if that has not changed, the number that it was scaled to stays, and in a range always.
+    /// that are told from now on. The time to start in and what is watched of a worker hold for
+    /// those that are forked from now on. Another configured number of workers is scaled to; if that
+    /// has not changed, the number that it was scaled to stays. A range leaves the number as it is,
+    /// as far as it is within.
     pub(crate) fn configure(&mut self, now: Time, server: usize, settings: ServerSettings) {
         self.forgive_lateness(now);
         if let Some(server) = self.servers.get_mut(server).filter(|_| self.mode.forks()) {

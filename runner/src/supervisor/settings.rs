@@ -47,8 +47,8 @@ pub(crate) struct ServerSettings {
     pub(crate) elastic: bool,
     /// How long after its fork a worker may take to be READY. Default: 30 s.
     pub(crate) start_timeout: Time,
-    /// How long a worker serves on in a graceful stop before it drains, so that those who balance the
-    /// load notice. Default: zero.
+    /// How long a worker serves on in a graceful stop before it drains, so that those who balance
+    /// the load notice. Default: zero.
     pub(crate) lame_duck: Time,
     /// How long a worker may take to drain. Default: 30 s.
     pub(crate) drain_timeout: Time,

@@ -207,7 +207,8 @@ impl Worker {
         actions.signal(self.pid, how);
     }
 
-    /// Kills it if its time is up, or lets it drain if it was a lame duck. Returns the reason if it should have been READY by now.
+    /// Kills it if its time is up, or makes it drain if it was a lame duck. Returns the reason if it
+    /// should have been READY by now.
     pub(super) fn expire(&mut self, now: Time, actions: &mut Actions) -> Option<Reason> {
         if now < self.deadline {
             return None;

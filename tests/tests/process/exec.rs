@@ -82,13 +82,16 @@ fn a_worker_that_cannot_start_says_why() {
     assert!(ended.says("no database"), "{}", ended.text());
 }
 
-/// Nobody but a master can make a worker.
+/// Nobody but a master can make a worker, or another master.
 #[test]
 fn a_hand_over_that_is_none_is_an_error() {
-    for number in ["", "x", "-1", "0", "77", "99999999999"] {
-        let ended = fixture().env("RUNNER_HAND_OVER", number).run();
-        assert_eq!(ended.code, Some(1), "{number}: {}", ended.text());
-        assert!(ended.says("cannot become a worker"), "{number}: {}", ended.text());
+    for errand in ["worker", "trial", "master", "king"] {
+        for number in ["", "x", "-1", "0", "77", "99999999999"] {
+            let value = format!("{errand}:{number}");
+            let ended = fixture().env("RUNNER_HAND_OVER", &value).run();
+            assert_eq!(ended.code, Some(1), "{value}: {}", ended.text());
+            assert!(ended.says("cannot read what was handed over"), "{value}: {}", ended.text());
+        }
     }
 }
 

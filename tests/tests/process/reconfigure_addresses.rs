@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use runner_tests::{connect, eventually, get, listeners, load, read_reply};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 
 /// What the workers of `web` listen on, and more.
 fn web(addresses: &[SocketAddr], more: &str) -> String {
@@ -68,13 +69,12 @@ fn an_address_that_is_taken_changes_nothing() {
     let program = configured(&web(&[one], "")).spawn().ready();
     let before = program.workers();
     let sockets = listeners(program.pid());
-    let addresses = [one, free, taken.local_addr().unwrap()];
-    rewrite(&program, &web(&addresses, "workers = 5\n[server.echo]\nworkers = 3"));
+    let echo = format!("[server.echo]\nworkers = 3\nbind = \"{}\"", taken.local_addr().unwrap());
+    rewrite(&program, &web(&[one, free], &format!("workers = 5\n{echo}")));
     for verb in ["reconfigure", "reload", "restart"] {
         let told = refused(&program, verb);
-        assert!(told.contains("server.web.bind: cannot listen on"), "{told}");
-        assert!(told.contains("another program listens there already"), "{told}");
-        assert!(told.contains("(from runner.toml:4:8)"), "{told}");
+        assert!(told.contains("server.echo.bind: cannot listen on"), "{told}");
+        assert!(told.contains("(from runner.toml:8:8)"), "{told}");
     }
     program.signal(Signal::SIGHUP);
     program.wait_for_nth("the configuration stays as it was", 4);
@@ -155,9 +155,8 @@ fn a_file_that_is_wrong_changes_nothing() {
         let told = program.verb(&[verb, "--config", "other.toml"]);
         assert_eq!((told.code, told.lines), (Some(1), mistakes.map(str::to_owned).to_vec()));
     }
-    for signal in [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2] {
+    for (count, signal) in [(4, Signal::SIGHUP), (5, Signal::SIGUSR1), (6, Signal::SIGUSR2)] {
         program.signal(signal);
-        let count = program.count("the configuration stays as it was") + 1;
         program.wait_for_nth("the configuration stays as it was", count);
     }
     mistakes.iter().for_each(|mistake| assert_eq!(program.count(mistake), 6));
@@ -166,4 +165,27 @@ fn a_file_that_is_wrong_changes_nothing() {
     program.wait_for("runner.toml: cannot read the configuration: No such file");
     program.wait_for_nth("log files reopened", 3);
     assert_eq!(program.workers(), before);
+}
+
+/// Who may connect to a unix socket changes at once, and back with a configuration that has failed.
+#[test]
+fn the_mode_of_a_socket_changes_with_the_configuration() {
+    let unix = |more: &str| format!("[server.web]\nbind = \"unix:web.sock\"\n{more}");
+    let program = configured(&unix("")).spawn().ready();
+    let before = program.workers();
+    let file = program.directory().join("web.sock");
+    let mode = || std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(), 0o600);
+    rewrite(&program, &unix("mode = 0o660"));
+    assert_eq!(reconfigure(&program), "web: mode not set → \"660\"");
+    assert_eq!(mode(), 0o660);
+    assert_eq!(program.workers(), before);
+
+    rewrite(&program, &unix("mode = 0o666\n[server.echo]\nstdout = \"no/such/directory\""));
+    assert!(refused(&program, "reconfigure").contains("server.echo.stdout: cannot open"));
+    assert_eq!(mode(), 0o660);
+    std::fs::write(program.directory().join("fixture_worker"), "error 2").unwrap();
+    rewrite(&program, &unix("mode = 0o666\nthreads = 2"));
+    assert!(refused(&program, "reconfigure").contains("no database"));
+    assert_eq!(mode(), 0o660);
 }

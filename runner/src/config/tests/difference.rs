@@ -80,7 +80,7 @@ fn each_option_has_the_effect_that_the_guide_tells() {
     assert_eq!(OF_THE_MASTER.iter().map(|(name, _)| *name).collect::<Vec<_>>(), known);
 
     for (option, value) in OF_A_SERVER {
-        let [mut before, after] = [String::new(), format!("{option} = {value}")].map(web);
+        let [mut before, after] = ["", &format!("{option} = {value}")].map(web);
         let changes = of_server(&before, &after);
         assert_eq!(summary(&changes), [(*option, of_a_server[*option])]);
         before.change_to(after.clone(), &changes);
@@ -89,7 +89,7 @@ fn each_option_has_the_effect_that_the_guide_tells() {
         assert_eq!(again, if waits { changes } else { Vec::new() }, "{option}");
     }
     for (option, value) in OF_THE_MASTER {
-        let [mut before, after] = [String::new(), format!("{option} = {value}")].map(master);
+        let [mut before, after] = ["", &format!("{option} = {value}")].map(master);
         let changes = of_master(&before, &after);
         assert_eq!(summary(&changes), [(*option, of_the_master[*option])]);
         before.change_to(after.clone(), &changes);
@@ -104,8 +104,8 @@ fn what_is_the_same_is_no_difference() {
     let lines = OF_A_SERVER.iter().map(|(option, value)| format!("{option} = {value}\n"));
     let all: String = lines.filter(|line| !line.starts_with("receive_buffer")).collect();
     let moved = format!("# The same, a line further down.\n{all}");
-    assert_eq!(of_server(&web(all), &web(moved)), []);
-    let [one, other] = ["umask = 0o27", "\numask = 0o027"].map(|text| master(text.to_owned()));
+    assert_eq!(of_server(&web(&all), &web(&moved)), []);
+    let [one, other] = ["umask = 0o27", "\numask = 0o027"].map(master);
     assert_eq!(of_master(&one, &other), []);
 }
 
@@ -121,7 +121,7 @@ fn changes_are_told_as_they_are_written() {
             "accept \"slots\" → \"shared\" takes effect when the program is started again (from runner.toml:2:10)",
         ),
     ] {
-        let [before, after] = [before, after].map(|text| web(text.to_owned()));
+        let [before, after] = [before, after].map(web);
         let changes = of_server(&before, &after);
         let told: Vec<_> = changes.iter().map(ToString::to_string).collect();
         assert_eq!(told, [expected]);
@@ -130,9 +130,9 @@ fn changes_are_told_as_they_are_written() {
 
 #[test]
 fn an_output_that_is_not_set_any_more_stays_until_the_start() {
-    let [before, after] = ["stdout = \"out\"", ""].map(|text| master(text.to_owned()));
+    let [before, after] = ["stdout = \"out\"", ""].map(master);
     assert_eq!(summary(&of_master(&before, &after)), [("stdout", Effect::Start)]);
-    let [before, after] = ["stdout = \"a\"", "stdout = \"b\""].map(|text| master(text.to_owned()));
+    let [before, after] = ["stdout = \"a\"", "stdout = \"b\""].map(master);
     assert_eq!(summary(&of_master(&before, &after)), [("stdout", Effect::AtOnce)]);
 }
 
@@ -147,7 +147,7 @@ fn addresses_are_counted() {
 }
 
 /// The server `web` with these options.
-fn web(options: String) -> ServerConfig {
+fn web(options: &str) -> ServerConfig {
     let kind = if options.starts_with("receive_buffer") { Kind::Tcp } else { Kind::Http };
     let setup = Setup::default().server(kind, "web", "127.0.0.1:9501");
     let bind = if options.contains("bind = ") { "" } else { BIND };
@@ -156,7 +156,7 @@ fn web(options: String) -> ServerConfig {
     config.servers.remove(0)
 }
 
-fn master(options: String) -> MasterConfig {
+fn master(options: &str) -> MasterConfig {
     let setup = Setup::default().server(Kind::Http, "web", "127.0.0.1:9501");
     setup.file(&format!("[master]\n{options}")).load().expect("valid").master
 }

@@ -173,6 +173,8 @@ impl MasterProcess {
             };
             let channel = handed_over.take(channel)?.into();
             let row = Row::adopt(handed_over.take(row)?)?;
+            // Shared sockets do not tell how many slots there are.
+            self.servers[server].listeners.grow(slot + 1)?;
             let place = SlotId { server, slot };
             let worker = LiveWorker::new(child, place, generation, channel, row);
             Ok(Ok(worker.as_known(serves, heard)))

@@ -12,6 +12,7 @@ use crate::os::hand_over::{self, Kept};
 use crate::os::image::Image;
 use crate::os::pidfile::PidFile;
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 
 /// What the program is executed for.
 pub(crate) const ERRAND: &str = "master";
@@ -19,12 +20,11 @@ pub(crate) const ERRAND: &str = "master";
 impl MasterProcess {
     /// What would be handed over to a new program. The descriptors in it are not kept for that.
     pub(super) fn describe_for_trial(&self) -> Result<String, String> {
-        let mut kept = Kept::default();
-        let text = self.forward(&mut kept).and_then(|course| {
-            let state = self.state(course, self.configuration().to_string(), None, &mut kept)?;
-            state.text()
-        });
-        text.map_err(|error| format!("cannot describe this program: {error}"))
+        let describe = || {
+            let own = self.image.open()?;
+            self.legacy_for_new_program(&own, None, &mut Kept::default())?.text()
+        };
+        describe().map_err(|error| format!("cannot describe this program: {error}"))
     }
 
     /// Executes a new program in place of this one, and hands everything over to it. Returns, with
@@ -32,11 +32,12 @@ impl MasterProcess {
     pub(super) fn go_forward(&mut self, image: &Image, client: ClientId) -> String {
         self.refuse_others(Some(client));
         self.notify.reloading(self.now());
+        let own = match self.image.open() {
+            Ok(own) => own,
+            Err(error) => return format!("cannot find the executable of this program: {error}"),
+        };
         let mut kept = Kept::default();
-        let configuration = self.configuration().to_string();
-        let course = self.forward(&mut kept);
-        let state = course.and_then(|it| self.state(it, configuration, Some(client), &mut kept));
-        execute(image, state)
+        execute(image, self.legacy_for_new_program(&own, Some(client), &mut kept))
     }
 
     /// Executes the program before this one again. Returns, with the reason, only if that fails.
@@ -45,7 +46,7 @@ impl MasterProcess {
         self.refuse_others(*client);
         let mut kept = Kept::default();
         let course = Course::Back { reason, failed: *generation };
-        execute(previous, self.state(course, configuration.clone(), *client, &mut kept))
+        execute(previous, self.legacy(course, configuration.clone(), *client, &mut kept))
     }
 
     /// Only one client is taken along.
@@ -55,12 +56,19 @@ impl MasterProcess {
         }
     }
 
-    fn forward<'a>(&'a self, kept: &mut Kept<'a>) -> io::Result<Course> {
-        let (file, arguments) = (kept.keep(&self.image)?, self.image.arguments().collect());
-        Ok(Course::Forward { previous: legacy::Program { file, arguments } })
+    /// `own` is the executable of this program.
+    fn legacy_for_new_program<'a>(
+        &'a self,
+        own: &'a OwnedFd,
+        client: Option<ClientId>,
+        kept: &mut Kept<'a>,
+    ) -> io::Result<Legacy> {
+        let (file, arguments) = (kept.keep(own)?, self.image.arguments().collect());
+        let course = Course::Forward { previous: legacy::Program { file, arguments } };
+        self.legacy(course, self.configuration().to_string(), client, kept)
     }
 
-    fn state<'a>(
+    fn legacy<'a>(
         &'a self,
         course: Course,
         configuration: String,
@@ -95,9 +103,10 @@ impl MasterProcess {
         })
     }
 
-    /// The configuration that holds.
+    /// The configuration that holds, without servers that the program does not have any more.
     fn configuration(&self) -> Config {
-        let servers = self.servers.iter().map(|server| server.editions.current().config.clone());
+        let servers = self.servers.iter().filter(|server| server.serve.is_some());
+        let servers = servers.map(|server| server.editions.current().config.clone());
         Config { master: self.config.clone(), servers: servers.collect() }
     }
 }

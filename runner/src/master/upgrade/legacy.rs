@@ -137,12 +137,16 @@ impl Legacy {
         if let Course::Back { .. } = self.course {
             return Ok(Vec::new());
         }
-        let is_former = |server: &&Server| config.servers.iter().all(|it| it.key != server.key);
-        let load = |Server { key, name, kind, .. }: &Server| {
+        // Those that have no worker any more are not missed by anybody.
+        let is_left = |index: usize| self.workers.iter().any(|worker| worker.server == index);
+        let is_former = |server: &Server| config.servers.iter().all(|it| it.key != server.key);
+        let former = self.servers.iter().enumerate();
+        let former = former.filter(|(index, server)| is_former(server) && is_left(*index));
+        let load = |(_, Server { key, name, kind, .. }): (usize, &Server)| {
             let former = Former { key, name, kind: *kind };
             load_former(former, &self.configuration, sources, place)
         };
-        self.servers.iter().filter(is_former).map(load).collect()
+        former.map(load).collect()
     }
 
     /// Reads it. The error says what is wrong with it.

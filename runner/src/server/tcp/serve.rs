@@ -102,11 +102,15 @@ impl<H: Handler> TcpProtocol<H> {
         let mut at_once = READ_MIN.min(self.receive_buffer);
         let mut done = pin!(self.done(conn));
         loop {
-            tokio::select! {
+            let last = tokio::select! {
                 biased;
-                () = done.as_mut() => return Ok(()),
-                ready = self.readable(conn) => ready?,
-            }
+                done = done.as_mut() => match self.readable(conn).now_or_never() {
+                    // It came in time, and was not looked at because there was much to do.
+                    Some(ready) if done == Done::Drained => ready.map(|()| true)?,
+                    _ => return Ok(()),
+                },
+                ready = self.readable(conn) => ready.map(|()| false)?,
+            };
             if buffer.capacity() < READ_MIN / 4 {
                 buffer.reserve(at_once);
             }
@@ -117,23 +121,27 @@ impl<H: Handler> TcpProtocol<H> {
                     at_once = (at_once * 2).min(self.receive_buffer);
                 }
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock && !last => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error.into()),
             }
             let _receiving = conn.received();
             catch_panic(self.handler.receive(conn, buffer.split().freeze())).await??;
+            if last {
+                return Ok(());
+            }
         }
     }
 
     /// Waits until nothing is to be read any more.
-    async fn done(&self, conn: &Conn) {
+    async fn done(&self, conn: &Conn) -> Done {
         let drained = async {
             self.worker.shutdown().drain.cancelled().await;
             sleep(DRAIN_GRACE + spread(DRAIN_SPREAD, conn.id())).await;
         };
         tokio::select! {
-            () = conn.closing(Close::Flushed) => {}
-            () = drained => {}
+            () = conn.closing(Close::Flushed) => Done::Closed,
+            () = drained => Done::Drained,
         }
     }
 
@@ -151,6 +159,15 @@ impl<H: Handler> TcpProtocol<H> {
             }
         }
     }
+}
+
+/// Why nothing is to be read any more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Done {
+    /// The connection is to be closed.
+    Closed,
+    /// There was time enough for what was on its way.
+    Drained,
 }
 
 /// Does `work` to its end while what it queues is sent.

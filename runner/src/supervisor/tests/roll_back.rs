@@ -36,8 +36,8 @@ fn a_roll_back_replaces_the_workers_of_the_program_that_has_failed() {
             105 cannot serve: no database, exit code 1 after 1s
         upgrade
         roll back 2
-            103 has reached upgrade that was rolled back
-            104 has reached upgrade that was rolled back
+            103 has reached roll-back
+            104 has reached roll-back
             fork 0.0 g1 = 106
         ready 106
             106 ready in 0ns
@@ -47,7 +47,7 @@ fn a_roll_back_replaces_the_workers_of_the_program_that_has_failed() {
             107 ready in 0ns
             drain 104
         exit 103 code 0
-            103 recycled: upgrade that was rolled back, exit code 0 after 1s
+            103 recycled: roll-back, exit code 0 after 1s
         ",
     );
 }
@@ -132,7 +132,7 @@ fn a_roll_back_dismisses_the_servers_that_are_not_of_this_program() {
             101 cannot serve: no database, exit code 1 after 0ns
         upgrade same, gone
         roll back 2
-            102 has reached upgrade that was rolled back
+            102 has reached roll-back
             1 scaled 1 to 0
         +100ms
             100ms drain 102

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::process::Process;
 use super::{HEARTBEAT, World};
 use crate::spec::Share;
+use crate::supervisor::server::Server;
 use crate::supervisor::{
     Command, Generation, Leave, Mode, Pid, Report, ServerSettings, SlotId, State, Supervisor, Time,
 };
@@ -77,7 +78,7 @@ impl Witness {
     pub(super) fn asked(&mut self, command: &Command, supervisor: &Supervisor) {
         self.forget_forks();
         let reloadable =
-            |it: &usize| supervisor.servers.get(*it).is_some_and(|server| server.is_reloadable());
+            |it: &usize| supervisor.servers.get(*it).is_some_and(Server::is_reloadable);
         let is_reload = match command {
             Command::Reload => true,
             Command::ReloadOnly(servers) => {

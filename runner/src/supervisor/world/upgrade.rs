@@ -29,7 +29,7 @@ impl World {
         self.see(false, |world| world.supervisor.handle_timeout(world.now));
         if self.is_upgradable() {
             let before = self.supervisor.ledger();
-            self.see(false, World::replace);
+            self.see(false, Self::replace);
             assert_eq!(before, self.supervisor.ledger());
         }
     }
