@@ -23,8 +23,9 @@ fn a_path_is_served_and_removed() {
         assert_eq!(addresses(&program, "web"), [format!("unix:{}", path.display())]);
         assert_eq!(mode_of(&path), 0o600);
         assert!(get_at(&path, "/").ends_with("hello\n"));
-        program.workers_of("web")[0].signal(Signal::SIGKILL);
-        program.workers_of("web")[1].signal(Signal::SIGTERM);
+        let workers = program.workers_of("web");
+        workers[0].signal(Signal::SIGKILL);
+        workers[1].signal(Signal::SIGTERM);
         program.wait_for_nth("worker ready", 5);
         let inode = unix_listener(&path);
         program.signal(Signal::SIGUSR2);
