@@ -189,10 +189,10 @@ fn an_abstract_name_is_served() {
     let ended = at(&format!("@{name}")).run();
     assert!(ended.says("listens there already"), "{}", ended.text());
     assert_eq!(program.stop(Signal::SIGTERM).code, Some(0));
-    assert!(connect(&self::client(), &address).is_err());
+    assert!(connect(self::client(), &address).is_err());
 }
 
-/// The fixture with one more address for `web`, and no other.
+/// The fixture with `web` at this address.
 fn at(address: &str) -> Start {
     Program::new(FIXTURE).env("RUNNER_SERVER_WEB__BIND", address)
 }
