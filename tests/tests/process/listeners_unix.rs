@@ -192,7 +192,7 @@ fn an_abstract_name_is_served() {
     assert!(connect(self::client(), &address).is_err());
 }
 
-/// The fixture with one more address for `web`, and no other.
+/// The fixture with `web` at this address.
 fn at(address: &str) -> Start {
     Program::new(FIXTURE).env("RUNNER_SERVER_WEB__BIND", address)
 }
