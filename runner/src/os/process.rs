@@ -19,7 +19,8 @@ pub(crate) struct Process {
 impl Process {
     /// Opens a running process (pidfd_open(2), Linux 5.3).
     pub(crate) fn open(pid: i32) -> io::Result<Self> {
-        let known = process::Pid::from_raw(pid).ok_or(io::ErrorKind::InvalidInput)?;
+        let known = (pid > 0).then(|| process::Pid::from_raw(pid)).flatten();
+        let known = known.ok_or(io::ErrorKind::InvalidInput)?;
         let descriptor = pidfd_open(known, PidfdFlags::empty())?;
         Ok(Self { pid, descriptor })
     }
