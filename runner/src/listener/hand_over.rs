@@ -12,7 +12,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A socket, and what has to be known of it; `F` is the socket itself, or its number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Exported<F> {
     /// What asked for it. Two may have the same, as `127.0.0.1:0` twice.
     pub(crate) bind: Bind,

@@ -28,4 +28,6 @@ mod wait;
 
 pub(crate) use prepare::prepare;
 pub(crate) use start::{Program, run};
+#[cfg(any(test, fuzzing))]
+pub(crate) use upgrade::read_legacy;
 pub(crate) use upgrade::{Arrival, ERRAND, Examination, Legacy, Newcomer, TRIAL};

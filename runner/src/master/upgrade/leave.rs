@@ -112,11 +112,11 @@ impl MasterProcess {
 }
 
 /// Returns, with the reason, only if that fails.
-fn execute(image: &Image, state: io::Result<Legacy>) -> String {
+fn execute(image: &Image, legacy: io::Result<Legacy>) -> String {
     // What is buffered would be lost.
     let _ = io::stdout().flush();
     let execute = || {
-        let (_file, number) = hand_over::write(&state?.text()?)?;
+        let (_file, number) = hand_over::write(&legacy?.text()?)?;
         Err(image.execute(ERRAND, number))
     };
     let error = execute().unwrap_or_else(|error: io::Error| error);

@@ -174,3 +174,46 @@ impl Program {
         Ok(Image::adopt(handed_over.take(self.file)?, self.arguments, path.to_owned()))
     }
 }
+
+/// Reads a text as that of a master, and gives it as it would be written.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_legacy(text: &str) -> Result<String, String> {
+    Legacy::read(text)?.text().map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What version 1 has handed over; never to be changed. A program that cannot read it any more
+    /// cannot be upgraded to from one that writes it, and then it needs another version (P25).
+    const RECORDED: &str = include_str!("../../../../fuzz/corpus/hand_over/master-1");
+
+    #[test]
+    fn the_recorded_version_is_read() {
+        let legacy = Legacy::read(RECORDED).unwrap();
+        assert_eq!((legacy.servers.len(), legacy.workers.len()), (2, 4));
+        assert_eq!(legacy.servers[0].key, "web");
+        assert!(legacy.configuration.contains("[server.raw]"), "{}", legacy.configuration);
+        assert!(matches!(legacy.course, Course::Forward { .. }));
+        assert_eq!(read_legacy(RECORDED).as_deref(), Ok(RECORDED));
+    }
+
+    /// A newer program may say more than this one knows.
+    #[test]
+    fn what_is_not_known_is_ignored() {
+        let more = RECORDED.replacen("{\"version\":1", "{\"version\":1,\"weather\":\"fine\"", 1);
+        assert_eq!(read_legacy(&more).as_deref(), Ok(RECORDED));
+    }
+
+    #[test]
+    fn another_version_is_refused() {
+        let other = RECORDED.replacen("\"version\":1", "\"version\":2", 1);
+        let error = Legacy::read(&other).unwrap_err();
+        assert!(error.contains("hands over version 2, and this one reads 1"), "{error}");
+        for text in ["", "{}", "[]", "{\"version\":1}"] {
+            let error = Legacy::read(text).unwrap_err();
+            assert!(error.starts_with("cannot read what the other program"), "{error}");
+        }
+    }
+}

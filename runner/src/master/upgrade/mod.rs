@@ -26,6 +26,8 @@ mod trial;
 pub(crate) use arrive::Arrival;
 pub(crate) use leave::ERRAND;
 pub(crate) use legacy::Legacy;
+#[cfg(any(test, fuzzing))]
+pub(crate) use legacy::read_legacy;
 pub(crate) use plan::Newcomer;
 pub(crate) use trial::{ERRAND as TRIAL, Examination};
 
