@@ -45,6 +45,15 @@ impl Source {
         }
     }
 
+    /// Where all its connections are made to, if that is one address.
+    fn local(&self) -> Option<Address> {
+        let Self::Own(listener) = self else {
+            return None;
+        };
+        let local = listener.local_addr().ok()?;
+        (!local.ip().is_unspecified()).then(|| local.into())
+    }
+
     /// The next connection, of which there is room for so many.
     async fn accept(&mut self, room: u32) -> io::Result<(Stream, Address)> {
         match self {
@@ -105,6 +114,7 @@ async fn accept_until_drained<P: Protocol>(source: &mut Source, admission: &Arc<
 async fn accept_always<P: Protocol>(source: &mut Source, admission: &Arc<Admission<P>>) {
     let (worker, room) = (admission.worker(), admission.room());
     let mut failures = Failures::of(worker);
+    let local = source.local();
     let mut halted = pin!(admission.halted());
     loop {
         tokio::select! {
@@ -118,7 +128,7 @@ async fn accept_always<P: Protocol>(source: &mut Source, admission: &Arc<Admissi
             accepted = source.accept(room.left()) => match accepted {
                 Ok((stream, peer)) => {
                     failures.in_a_row = 0;
-                    admission.admit(stream, peer);
+                    admission.admit(stream, peer, local.clone());
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => failures.wait(&error).await,
@@ -140,7 +150,7 @@ async fn rescue<P: Protocol>(source: &mut Source, admission: &Arc<Admission<P>>)
             Ok((stream, peer)) => {
                 waiting -= 1;
                 failures.in_a_row = 0;
-                admission.admit(stream, peer);
+                admission.admit(stream, peer, None);
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -168,7 +178,7 @@ pub(super) async fn accept_lent<P: Protocol>(
             match accept_from(&socket) {
                 Ok((stream, peer)) => {
                     taken += 1;
-                    admission.admit(stream, peer);
+                    admission.admit(stream, peer, None);
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

@@ -91,13 +91,14 @@ impl<P: Protocol> Admission<P> {
         }
     }
 
-    /// Serves a connection; beyond the limit, only to say so.
-    pub(super) fn admit(self: &Arc<Self>, stream: Stream, peer: Address) {
+    /// Serves a connection; beyond the limit, only to say so. Without `local`, the address that the
+    /// client has connected to is asked for.
+    pub(super) fn admit(self: &Arc<Self>, stream: Stream, peer: Address, local: Option<Address>) {
         self.worker.row().accepted();
         let admission = self.clone();
         let place = self.room.take();
         self.tasks.spawn(async move {
-            admission.attend(stream, peer, place).await;
+            admission.attend(stream, peer, local, place).await;
             admission.worker.row().closed();
         });
     }
@@ -130,8 +131,14 @@ impl<P: Protocol> Admission<P> {
         self.tasks.len()
     }
 
-    async fn attend(&self, stream: Stream, peer: Address, place: Option<Place>) {
-        let Ok(local) = stream.local() else {
+    async fn attend(
+        &self,
+        stream: Stream,
+        peer: Address,
+        local: Option<Address>,
+        place: Option<Place>,
+    ) {
+        let Ok(local) = local.map_or_else(|| stream.local(), Ok) else {
             return;
         };
         let Some(table) = self.worker.table::<P::Conn>() else {

@@ -177,6 +177,10 @@ impl AsyncWrite for Socket {
         let mut inner = self.lock();
         ready!(inner.poll_send(context))?;
         if !inner.write_closed {
+            if inner.poll_discard(context).is_ready() {
+                // With nothing left to read, the close that follows says as much.
+                return Poll::Ready(Ok(()));
+            }
             inner.write_closed = true;
             // It fails when the client has closed already, and then all is well.
             if ready!(Pin::new(&mut inner.stream).poll_shutdown(context)).is_err() {
