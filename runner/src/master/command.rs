@@ -278,8 +278,11 @@ impl MasterProcess {
 
     fn status(&self) -> Status {
         let now = self.now();
-        let servers = self.info.servers.iter().zip(self.supervisor.status());
-        let servers = servers.map(|(info, status)| ServerStatus {
+        let servers = self.servers.iter().zip(&self.info.servers).zip(self.supervisor.status());
+        // One that an upgrade has taken out of the program is there as long as its last worker.
+        let servers = servers
+            .filter(|((server, _), status)| server.serve.is_some() || !status.workers.is_empty());
+        let servers = servers.map(|((_, info), status)| ServerStatus {
             name: info.name().to_owned(),
             kind: info.kind().to_string(),
             addresses: info.addresses().to_vec(),

@@ -191,6 +191,8 @@ fn a_late_failure_is_undone_as_well() {
 #[test]
 fn the_configuration_is_that_of_its_program() {
     let deployment = Deployment::new("");
+    let pid = deployment.program.pid();
+    let (listening, open) = (listeners(pid), runner_tests::descriptors(pid).len());
     let file = deployment.program.directory().join("runner.toml");
     let good = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{good}[server.more]\nworkers = 1\n")).unwrap();
@@ -204,6 +206,9 @@ fn the_configuration_is_that_of_its_program() {
     assert_eq!(upgrade.code, Some(1), "{}", upgrade.text());
     assert!(upgrade.says("SIGABRT"), "{}", upgrade.text());
     deployment.settle(1, 4);
+    // Nothing is left of the server that only the new program has.
+    assert_eq!(listeners(pid), listening);
+    assert_eq!(runner_tests::descriptors(pid).len(), open);
 
     deployment.upgraded_to("4 servers=web,raw,more");
     deployment.settle(4, 5);
@@ -221,6 +226,8 @@ fn servers_and_workers_may_be_others() {
     assert_eq!(who(more).version, 2);
     assert!(std::net::TcpStream::connect(raw).is_err(), "a server that is gone still listens");
     assert!(web.is_subset(&listeners_of(&deployment, "web")));
+    let status = deployment.verb(&["status"]);
+    assert!(status.says("more") && !status.says("raw"), "{}", status.text());
     deployment.upgraded_to("3 servers=more,web workers=1");
     deployment.settle(3, 2);
     assert_eq!(who(more).version, 3);

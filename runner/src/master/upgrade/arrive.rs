@@ -5,7 +5,7 @@ use super::legacy::{self, Course, Legacy};
 use super::plan::{Newcomer, Plan, PlannedServer};
 use super::{Proving, Upgrade, Verdict};
 use crate::config::ServerConfig;
-use crate::listener::Listeners;
+use crate::listener::{Exported, Listeners};
 use crate::master::control::{ClientId, Control};
 use crate::master::edition::Editions;
 use crate::master::errors::Errors;
@@ -94,6 +94,9 @@ fn settle_in(arrival: Arrival, plan: Plan, program: Program) -> Result<MasterPro
         server.with_sockets(former, &mut handed_over)
     });
     let servers = servers.collect::<io::Result<_>>().map_err(cannot)?;
+    for socket in former.into_iter().flatten().flat_map(|server| server.listeners) {
+        give_up(socket, &mut handed_over);
+    }
     let mut take = |number| handed_over.take(number);
     let pid_file = legacy.pid_file.map(|it| Ok(PidFile::adopt(it.path, take(it.file)?)));
     let control = legacy.control.map(|it| adopt_control(it, &mut take));
@@ -124,6 +127,14 @@ fn settle_in(arrival: Arrival, plan: Plan, program: Program) -> Result<MasterPro
         Course::Back { reason, failed } => process.resume(&reason, failed, client),
     }
     Ok(process)
+}
+
+/// Closes a socket of a server that only the other program has.
+fn give_up(socket: Exported<RawFd>, handed_over: &mut HandedOver) {
+    drop(handed_over.take(socket.socket));
+    if let Some(file) = socket.file {
+        file.remove();
+    }
 }
 
 fn adopt_control(
@@ -168,11 +179,11 @@ impl MasterProcess {
         let place = places.iter().position(|position| *position == Some(server));
         let adopt = || {
             let child = Child::of_previous_image(pid)?;
+            let channel = handed_over.take(channel)?.into();
+            let row = Row::adopt(handed_over.take(row)?)?;
             let Some(server) = place else {
                 return Ok(Err(child));
             };
-            let channel = handed_over.take(channel)?.into();
-            let row = Row::adopt(handed_over.take(row)?)?;
             let place = SlotId { server, slot };
             let worker = LiveWorker::new(child, place, generation, channel, row);
             Ok(Ok(worker.known_as(serves, heard)))
