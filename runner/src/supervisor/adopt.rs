@@ -10,6 +10,9 @@ use std::collections::BTreeSet;
 /// The highest generation that is believed: it leaves room for all that follow.
 const MAX_GENERATION: Generation = Generation::MAX / 2;
 
+/// The most workers that a server is believed to be configured with; its slots take memory.
+const MAX_WORKERS: u32 = 1 << 12;
+
 /// A server of a supervisor that goes on for another one.
 #[derive(Clone, Debug)]
 pub(crate) struct Adopted {
@@ -92,6 +95,11 @@ fn check(servers: &[Adopted], newest: Generation) -> Result<(), String> {
         return Err(format!("generation {newest} is out of range"));
     }
     let ledgers = servers.iter().filter_map(|server| server.ledger.as_ref());
+    let sizings = ledgers.clone().map(|server| server.configured);
+    let mut sizes = sizings.flat_map(|it| [it.workers, it.bounds.0, it.bounds.1]);
+    if let Some(workers) = sizes.find(|workers| *workers > MAX_WORKERS) {
+        return Err(format!("{workers} workers are out of range"));
+    }
     let slots = ledgers.clone().flat_map(|server| &server.slots);
     let workers = slots.clone().flat_map(|slot| &slot.workers);
     let generations = ledgers.map(|server| server.generation);

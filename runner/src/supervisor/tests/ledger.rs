@@ -105,6 +105,8 @@ fn what_does_not_fit_is_refused() {
         ("/servers/0/target", json!(5), "server 0 lacks slots for 5 workers"),
         ("/servers/0/slots/1/slot", json!(7), "slot 7 of server 0 is at place 1"),
         ("/servers/0/slots/1/workers/0/pid", json!(0), "process 0 is none, or there twice"),
+        ("/servers/0/configured/workers", json!(u32::MAX), "4294967295 workers are out of range"),
+        ("/servers/0/configured/bounds/1", json!(5000), "5000 workers are out of range"),
         ("/servers/0/slots/1/workers/0/pid", json!(100), "process 100 is none, or there twice"),
         (
             "/servers/0/slots/1/workers/1/seat",
