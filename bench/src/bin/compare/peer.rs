@@ -28,6 +28,9 @@ pub(crate) enum Happening {
     Upgrade,
 }
 
+/// In the folder that it is started in.
+pub(crate) const RUNNER_PID_FILE: &str = "--master.pid_file=runner.pid";
+
 impl Peer {
     pub(crate) const ALL: [Self; 4] = [Self::Hyper, Self::Runner, Self::Nginx, Self::Haproxy];
 
@@ -82,6 +85,8 @@ impl Peer {
             Self::Runner => {
                 command.env("RUNNER_SERVER_HELLO__BIND", address.to_string());
                 command.env("RUNNER_SERVER_HELLO__WORKERS", workers.to_string());
+                // Its verbs find it by that.
+                command.arg(RUNNER_PID_FILE);
             }
             Self::Nginx => {
                 let config = folder.join("nginx.conf");

@@ -1,7 +1,7 @@
 //! A peer that runs: how it is asked, what it is made to do, and how it is ended.
 
 use crate::Result;
-use crate::peer::{Happening, Peer};
+use crate::peer::{Happening, Peer, RUNNER_PID_FILE};
 use crate::process::{self, Process};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -71,7 +71,8 @@ impl Running {
 
     fn upgrade_runner(&self) -> Result {
         let mut command = Command::new(self.peer.program()?);
-        let output = command.arg("upgrade").current_dir(self.folder.path()).output()?;
+        let output =
+            command.args(["upgrade", RUNNER_PID_FILE]).current_dir(self.folder.path()).output()?;
         if output.status.success() {
             return Ok(());
         }
