@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 use runner_tests::{
-    Daemon, Ended, Program, Start, children_of, eventually, executable_of, get, is_alive,
+    Daemon, Ended, PATIENCE, Program, Start, children_of, eventually, executable_of, get, is_alive,
     listeners, load, sockets, workers_of,
 };
 use std::collections::BTreeSet;
@@ -341,7 +341,9 @@ fn it_is_there_all_the_time() {
     std::thread::scope(|scope| {
         let watch = scope.spawn(|| {
             let mut looks = 0_u32;
-            while !done.load(Ordering::Relaxed) {
+            let began = Instant::now();
+            // Not for ever, should an upgrade fail.
+            while !done.load(Ordering::Relaxed) && began.elapsed() < PATIENCE {
                 let number = fs::read_to_string(&pid_file).unwrap();
                 assert_eq!(number, format!("{pid}\n"));
                 assert!(is_alive(pid));
