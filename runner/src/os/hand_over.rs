@@ -2,7 +2,7 @@
 //! open descriptors that the text names by their numbers.
 
 use super::environment;
-use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::collections::BTreeSet;
 use std::env;
@@ -107,13 +107,6 @@ impl HandedOver {
         // it, and is taken once.
         Ok(unsafe { OwnedFd::from_raw_fd(number) })
     }
-}
-
-/// Lets reading from the descriptor, or writing to it, fail instead of waiting.
-pub(crate) fn set_nonblocking(descriptor: impl AsFd) -> io::Result<()> {
-    let flags = OFlag::from_bits_retain(fcntl(descriptor.as_fd(), FcntlArg::F_GETFL)?);
-    fcntl(descriptor.as_fd(), FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-    Ok(())
 }
 
 fn set_close_on_exec(descriptor: BorrowedFd<'_>, close: bool) -> io::Result<()> {

@@ -10,6 +10,7 @@ use crate::os::signal::{self, unblock};
 use crate::os::stdio::Stdio;
 use crate::supervisor::Time;
 use nix::poll::PollFlags;
+use rustix::io::ioctl_fionbio;
 use std::fs::File;
 use std::io::{self, ErrorKind, PipeReader, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
@@ -45,7 +46,7 @@ impl Trial {
             let (answer, theirs) = UnixStream::pair()?;
             let (output, printed_to) = io::pipe()?;
             answer.set_nonblocking(true)?;
-            hand_over::set_nonblocking(&output)?;
+            ioctl_fionbio(&output, true)?;
             let parent = process::id().cast_signed();
             let run = || {
                 let error = become_trial(image, text, &theirs, printed_to.try_clone(), parent);
